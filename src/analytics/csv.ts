@@ -1,0 +1,34 @@
+export type CsvOptions = { separator: ',' | ';'; byteOrderMark: boolean };
+type Cell = string | number | null | undefined;
+
+/** A spreadsheet would run text that begins like this as a formula. */
+const formula = /^[=+\-@\t\r]/;
+
+function cell(value: Cell, separator: string): string {
+  if (value === null || value === undefined) return '';
+  if (typeof value === 'number') return String(value);
+  const harmless = formula.test(value) ? `'${value}` : value;
+  return /["\r\n]/.test(harmless) || harmless.includes(separator)
+    ? `"${harmless.replaceAll('"', '""')}"`
+    : harmless;
+}
+
+/** RFC 4180, a chunk of a few hundred lines at a time. */
+export function* csvChunks(
+  columns: readonly string[],
+  rows: Iterable<readonly Cell[]>,
+  options: CsvOptions,
+): Generator<string> {
+  const { separator } = options;
+  const line = (cells: readonly Cell[]) =>
+    `${cells.map((value) => cell(value, separator)).join(separator)}\r\n`;
+  let chunk = (options.byteOrderMark ? '\ufeff' : '') + line(columns);
+  for (const row of rows) {
+    chunk += line(row);
+    if (chunk.length > 64_000) {
+      yield chunk;
+      chunk = '';
+    }
+  }
+  yield chunk;
+}

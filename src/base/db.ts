@@ -1,0 +1,165 @@
+import pg from 'pg';
+
+export type Database = pg.Pool;
+export type Client = pg.PoolClient;
+export type Queryable = Pick<pg.ClientBase, 'query'>;
+
+// bigint columns arrive as numbers: every sum the program keeps is checked to stay a safe integer.
+const bigintOid = 20;
+const dateOid = 1082;
+const types: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
+    if (oid === bigintOid && format !== 'binary') return parseBigint;
+    if (oid === dateOid && format !== 'binary') return (text: string) => text;
+    return pg.types.getTypeParser(oid, format as 'text');
+  }) as pg.CustomTypesConfig['getTypeParser'],
+};
+
+function parseBigint(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new RangeError(`bigint ${text} is past the safe integers`);
+  return value;
+}
+
+export type PoolOptions = {
+  connectionString: string;
+  applicationName: string;
+  maximumConnections: number;
+  /** Milliseconds after which the server ends a transaction; 0 for none. */
+  transactionTimeoutMs?: number;
+};
+
+/** A pool whose sessions cannot hold others up: waiting for locks, idling in a transaction and dead peers all end. */
+export function createPool(options: PoolOptions): Database {
+  const pool = new pg.Pool({
+    connectionString: options.connectionString,
+    application_name: options.applicationName,
+    max: options.maximumConnections,
+    types,
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+    options: [
+      '-c timezone=UTC',
+      '-c lock_timeout=10s',
+      '-c idle_in_transaction_session_timeout=30s',
+      `-c transaction_timeout=${options.transactionTimeoutMs ?? 30_000}`,
+      '-c tcp_user_timeout=20000',
+      '-c jit=off',
+    ].join(' '),
+  });
+  // An idle connection that breaks is replaced at the next query; without a listener it would end the process.
+  pool.on('error', () => {});
+  return pool;
+}
+
+/** Runs `work` between BEGIN and COMMIT on one connection; a connection that failed is not given back for use. */
+export async function inTransaction<T>(
+  pool: Database,
+  work: (client: Client) => Promise<T>,
+  begin = 'begin',
+): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query(begin);
+    const result = await work(client);
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    try {
+      await client.query('rollback');
+    } catch (rollbackError) {
+      broken = rollbackError as Error;
+    }
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
+
+export function sqlState(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
+}
+
+/** Only bad data (class 22) and violated constraints (class 23) can be a document's own fault. */
+export function blamesDocument(error: unknown): boolean {
+  const state = sqlState(error);
+  return state !== undefined && (state.startsWith('22') || state.startsWith('23'));
+}
+
+type ArrayType = 'text' | 'jsonb' | 'bytea' | 'int4' | 'int8' | 'timestamptz' | 'bool';
+const arrayOids: Record<ArrayType, number> = {
+  bool: 16,
+  bytea: 17,
+  int8: 20,
+  int4: 23,
+  text: 25,
+  timestamptz: 1184,
+  jsonb: 3802,
+};
+type ArrayValue<T extends ArrayType> = T extends 'text' | 'jsonb'
+  ? string
+  : T extends 'bytea'
+    ? Buffer
+    : T extends 'bool'
+      ? boolean
+      : number;
+
+const microsecondsTo2000 = 946_684_800_000_000n;
+
+function encodeElement(type: ArrayType, value: string | Buffer | number | boolean): Buffer {
+  switch (type) {
+    case 'text':
+      return Buffer.from(value as string, 'utf8');
+    case 'jsonb':
+      return Buffer.concat([Buffer.from([1]), Buffer.from(value as string, 'utf8')]);
+    case 'bytea':
+      return value as Buffer;
+    case 'bool':
+      return Buffer.from([value === true ? 1 : 0]);
+    case 'int4': {
+      const bytes = Buffer.allocUnsafe(4);
+      bytes.writeInt32BE(value as number);
+      return bytes;
+    }
+    case 'int8':
+    case 'timestamptz': {
+      const bytes = Buffer.allocUnsafe(8);
+      // A timestamptz is given in milliseconds since the epoch and sent in microseconds since 2000.
+      const units = BigInt(Math.trunc(value as number));
+      bytes.writeBigInt64BE(type === 'int8' ? units : units * 1000n - microsecondsTo2000);
+      return bytes;
+    }
+  }
+}
+
+/**
+ * A one-dimensional array in PostgreSQL's binary format, to be passed as a parameter cast to its type
+ * (`$1::text[]`). Several times cheaper on both sides than the text format, which quotes every element.
+ */
+export function binaryArray<T extends ArrayType>(
+  type: T,
+  values: readonly (ArrayValue<T> | null | undefined)[],
+): Buffer {
+  const header = Buffer.alloc(values.length === 0 ? 12 : 20);
+  header.writeInt32BE(values.length === 0 ? 0 : 1, 0);
+  header.writeInt32BE(values.some((value) => value === null || value === undefined) ? 1 : 0, 4);
+  header.writeInt32BE(arrayOids[type], 8);
+  if (values.length === 0) return header;
+  header.writeInt32BE(values.length, 12);
+  header.writeInt32BE(1, 16);
+  const parts: Buffer[] = [header];
+  for (const value of values) {
+    const length = Buffer.allocUnsafe(4);
+    if (value === null || value === undefined) {
+      length.writeInt32BE(-1);
+      parts.push(length);
+      continue;
+    }
+    const bytes = encodeElement(type, value);
+    length.writeInt32BE(bytes.length);
+    parts.push(length, bytes);
+  }
+  return Buffer.concat(parts);
+}

@@ -1,0 +1,15 @@
+import { createHash, randomBytes } from 'node:crypto';
+
+export function sha256(bytes: Buffer | string): Buffer {
+  return createHash('sha256').update(bytes).digest();
+}
+
+/** 256 random bits as base64url: 43 characters. */
+export function randomSecret(): string {
+  return randomBytes(32).toString('base64url');
+}
+
+/** A short readable identifier, unique without coordination: 96 random bits. */
+export function randomId(prefix: string): string {
+  return `${prefix}_${randomBytes(12).toString('base64url')}`;
+}

@@ -1,0 +1,66 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const sizes = [1, 4, 16, 64, 256, 1024, 4096];
+
+/** Every metric of the program, made once at start and handed to the parts that move them. */
+export function createMetrics() {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix: 'tillstream_' });
+  const registers = [registry];
+  return {
+    registry,
+    messages: new Counter({
+      name: 'tillstream_messages_total',
+      help: 'Documents by role, topic, direction (in, out) and verdict',
+      labelNames: ['role', 'topic', 'direction', 'verdict'],
+      registers,
+    }),
+    messageSeconds: new Histogram({
+      name: 'tillstream_message_seconds',
+      help: 'Time a batch of documents spends in a stage of a role',
+      labelNames: ['role', 'stage'],
+      buckets: seconds,
+      registers,
+    }),
+    loadBatchDocuments: new Histogram({
+      name: 'tillstream_load_batch_documents',
+      help: 'Documents in one load transaction',
+      buckets: sizes,
+      registers,
+    }),
+    loadSeconds: new Histogram({
+      name: 'tillstream_load_seconds',
+      help: 'Duration of one load transaction',
+      buckets: seconds,
+      registers,
+    }),
+    loadRetries: new Counter({
+      name: 'tillstream_load_retries_total',
+      help: 'Load transactions tried again, by SQLSTATE',
+      labelNames: ['sqlstate'],
+      registers,
+    }),
+    foldSeconds: new Histogram({
+      name: 'tillstream_fold_seconds',
+      help: 'Duration of one fold or roll-up step',
+      labelNames: ['step'],
+      buckets: seconds,
+      registers,
+    }),
+    tailRows: new Gauge({
+      name: 'tillstream_tail_rows',
+      help: 'Journal rows not yet folded into the marts',
+      registers,
+    }),
+    httpSeconds: new Histogram({
+      name: 'tillstream_http_seconds',
+      help: 'HTTP requests by method, route and status',
+      labelNames: ['method', 'route', 'status'],
+      buckets: seconds,
+      registers,
+    }),
+  };
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;

@@ -1,0 +1,180 @@
+/**
+ * Local time, zones and business days, by Temporal. Conversions are remembered per zone and hour, because
+ * a batch of sales asks for the same few hours again and again.
+ */
+
+export type LocalTime = {
+  /** As written by the till: `2024-02-07T12:34:56`. */
+  local: string;
+  /** Present where the document carried an offset or `Z`. */
+  offset?: string;
+};
+
+export type ResolvedTime = {
+  /** The instant of the sale. */
+  epochMs: number;
+  /** The instant at which its local hour starts. */
+  hourMs: number;
+  /** The day it counts for, `2024-02-07`. */
+  businessDate: string;
+  /** The wall clock at the place, `2024-02-07T12:34:56`. */
+  local: string;
+  flag?: 'dst_gap' | 'dst_ambiguous';
+};
+
+const written = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d(?:\.\d{1,9})?)?(Z|z|[+-]\d\d:?\d\d)?$/;
+
+/** Splits an ISO 8601 date-time; null where it is not one, or names a day or an hour that does not exist. */
+export function parseTimestamp(text: string): LocalTime | null {
+  const parts = written.exec(text);
+  if (parts === null) return null;
+  const local = `${parts[1]}T${parts[2]}${parts[3] ?? ':00'}`;
+  try {
+    Temporal.PlainDateTime.from(local, { overflow: 'reject' });
+  } catch {
+    return null;
+  }
+  if (local.slice(17, 19) === '60') return null;
+  const zone = parts[4];
+  if (zone === undefined) return { local };
+  const offset =
+    zone === 'z' || zone === 'Z' ? 'Z' : zone.length === 5 ? `${zone.slice(0, 3)}:${zone.slice(3)}` : zone;
+  if (offset !== 'Z' && (offset.slice(1, 3) > '23' || offset.slice(4) > '59')) return null;
+  return { local, offset };
+}
+
+const zones = new Map<string, boolean>();
+
+export function isTimeZone(name: string): boolean {
+  const known = zones.get(name);
+  if (known !== undefined) return known;
+  let valid = /^[A-Za-z]/.test(name);
+  try {
+    Temporal.Now.zonedDateTimeISO(name);
+  } catch {
+    valid = false;
+  }
+  if (zones.size < 10_000) zones.set(name, valid);
+  return valid;
+}
+
+type Hour = { startMs: number; flag?: 'dst_gap' | 'dst_ambiguous' };
+const localHours = new Map<string, Hour | null>();
+const instantOffsets = new Map<string, number | null>();
+const rememberedHours = 100_000;
+
+const hourMs = 3_600_000;
+const quarterMs = 900_000;
+
+function minutesAndBelow(local: string): number {
+  return Number(local.slice(14, 16)) * 60_000 + Math.floor(Number(local.slice(17)) * 1000);
+}
+
+/**
+ * The hour `2024-02-07T12` in a zone, or null where the zone's offset changes inside it or beside it, so
+ * that each time has to be asked for by itself.
+ */
+function plainHour(zone: string, hour: string): Hour | null {
+  const key = `${zone} ${hour}`;
+  const known = localHours.get(key);
+  if (known !== undefined) return known;
+  const start = Temporal.PlainDateTime.from(`${hour}:00:00`);
+  const earlier = start.toZonedDateTime(zone, { disambiguation: 'earlier' });
+  const later = start.toZonedDateTime(zone, { disambiguation: 'later' });
+  const next = start.add({ minutes: 59, seconds: 59 }).toZonedDateTime(zone);
+  const even =
+    earlier.epochMilliseconds === later.epochMilliseconds &&
+    next.epochMilliseconds - earlier.epochMilliseconds === hourMs - 1000 &&
+    earlier.offsetNanoseconds === next.offsetNanoseconds &&
+    later.add({ hours: 1 }).offsetNanoseconds === earlier.offsetNanoseconds &&
+    earlier.subtract({ hours: 1 }).offsetNanoseconds === earlier.offsetNanoseconds;
+  const found = even ? { startMs: earlier.epochMilliseconds } : null;
+  if (localHours.size >= rememberedHours) localHours.clear();
+  localHours.set(key, found);
+  return found;
+}
+
+/** The offset of a zone at an instant in milliseconds, remembered by quarter of an hour. */
+function offsetMsAt(zone: string, epochMs: number): number {
+  const quarter = Math.floor(epochMs / quarterMs);
+  const key = `${zone} ${quarter}`;
+  const known = instantOffsets.get(key);
+  if (known !== undefined && known !== null) return known;
+  const at = Temporal.Instant.fromEpochMilliseconds(quarter * quarterMs).toZonedDateTimeISO(zone);
+  const offset = at.offsetNanoseconds / 1e6;
+  if (instantOffsets.size >= rememberedHours) instantOffsets.clear();
+  instantOffsets.set(key, offset);
+  return offset;
+}
+
+function isoLocal(epochMs: number, offsetMs: number): string {
+  return new Date(epochMs + offsetMs)
+    .toISOString()
+    .slice(0, 23)
+    .replace(/\.000$/, '');
+}
+
+/** The wall clock of an instant in a zone, `2024-02-07T12:34:56`. */
+export function localTimeAt(epochMs: number, zone: string): string {
+  return isoLocal(epochMs, offsetMsAt(zone, epochMs));
+}
+
+/** RFC 3339 with the zone's offset, `2015-01-01T11:00:00+03:00`. */
+export function formatInstant(epochMs: number, zone: string): string {
+  const offsetMs = offsetMsAt(zone, epochMs);
+  if (offsetMs === 0) return `${isoLocal(epochMs, 0)}+00:00`;
+  const minutes = Math.abs(Math.round(offsetMs / 60_000));
+  const two = (value: number) => String(value).padStart(2, '0');
+  return `${isoLocal(epochMs, offsetMs)}${offsetMs < 0 ? '-' : '+'}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
+}
+
+/** The instant of a date-time that carries its own offset. */
+export function zonedInstantMs(time: LocalTime): number {
+  return Date.parse(`${time.local.slice(0, 23)}${time.offset ?? 'Z'}`);
+}
+
+/** Days since the epoch of `2024-02-07`, and back. */
+export function epochDay(date: string): number {
+  return Date.parse(`${date}T00:00:00Z`) / 86_400_000;
+}
+export function dateOfEpochDay(day: number): string {
+  return new Date(day * 86_400_000).toISOString().slice(0, 10);
+}
+export function addDays(date: string, days: number): string {
+  return dateOfEpochDay(epochDay(date) + days);
+}
+
+/**
+ * Where a sale belongs: a time without offset is read in `zone` by Temporal's `compatible` rule and flagged
+ * where a clock change made it doubtful; before `businessDayStart` (`HH:MM`) it counts for the day before.
+ */
+export function resolveTime(time: LocalTime, zone: string, businessDayStart: string): ResolvedTime {
+  let epochMs: number;
+  let startMs: number;
+  let local = time.local;
+  let flag: ResolvedTime['flag'];
+  const hour = time.offset === undefined ? plainHour(zone, local.slice(0, 13)) : null;
+  if (time.offset === undefined && hour !== null) {
+    epochMs = hour.startMs + minutesAndBelow(local);
+    startMs = hour.startMs;
+  } else {
+    if (time.offset === undefined) {
+      const plain = Temporal.PlainDateTime.from(local);
+      const earlier = plain.toZonedDateTime(zone, { disambiguation: 'earlier' });
+      const later = plain.toZonedDateTime(zone, { disambiguation: 'later' });
+      const meant = plain.toZonedDateTime(zone, { disambiguation: 'compatible' });
+      epochMs = meant.epochMilliseconds;
+      if (earlier.epochMilliseconds !== later.epochMilliseconds) {
+        flag = earlier.toPlainDateTime().equals(plain) ? 'dst_ambiguous' : 'dst_gap';
+      }
+    } else {
+      epochMs = zonedInstantMs(time);
+    }
+    const offsetMs = offsetMsAt(zone, epochMs);
+    local = isoLocal(epochMs, offsetMs);
+    startMs = Math.floor((epochMs + offsetMs) / hourMs) * hourMs - offsetMs;
+  }
+  const date = local.slice(0, 10);
+  const businessDate = local.slice(11, 16) < businessDayStart ? addDays(date, -1) : date;
+  return { epochMs, hourMs: startMs, businessDate, local, ...(flag === undefined ? {} : { flag }) };
+}

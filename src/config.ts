@@ -1,0 +1,177 @@
+import path from 'node:path';
+import { CodedError } from './base/errors.ts';
+import type { LogLevel } from './base/log.ts';
+import { isCurrency } from './base/money.ts';
+import { isTimeZone } from './base/time.ts';
+
+export type Config = {
+  host: string;
+  port: number;
+  dataDir: string;
+  databaseUrl: string | undefined;
+  logLevel: LogLevel;
+  adminToken: string | undefined;
+  metricsToken: string | undefined;
+  rateLimit: { requests: number; perMs: number } | undefined;
+  trustProxy: boolean;
+  basePath: string;
+  migrate: boolean;
+  identity: 'source' | 'place';
+  strictTotals: boolean;
+  defaultPlace: string;
+  defaultCurrency: string;
+  defaultTimeZone: string;
+  maximumFutureHours: number;
+  minimumDate: string;
+  /** How long an intake request may wait for the warehouse. */
+  intakeTimeoutMs: number;
+};
+
+type Environment = Record<string, string | undefined>;
+type Report = (name: string, message: string) => undefined;
+
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
+
+function readInteger(
+  env: Environment,
+  name: string,
+  fallback: number,
+  low: number,
+  high: number,
+  report: Report,
+): number {
+  const text = env[name];
+  if (text === undefined || text === '') return fallback;
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= low && value <= high) return value;
+  report(name, `is "${text}"; give a whole number from ${low} to ${high}`);
+  return fallback;
+}
+
+function readSwitch(env: Environment, name: string, fallback: boolean, report: Report): boolean {
+  const text = env[name]?.toLowerCase();
+  if (text === undefined || text === '') return fallback;
+  if (['true', 'on', '1', 'yes'].includes(text)) return true;
+  if (['false', 'off', '0', 'no'].includes(text)) return false;
+  report(name, `is "${text}"; give true or false`);
+  return fallback;
+}
+
+function readChecked(
+  env: Environment,
+  name: string,
+  fallback: string,
+  valid: (text: string) => boolean,
+  what: string,
+  report: Report,
+): string {
+  const text = env[name];
+  if (text === undefined || text === '') return fallback;
+  if (valid(text)) return text;
+  report(name, `is "${text}"; give ${what}`);
+  return fallback;
+}
+
+function readRateLimit(env: Environment, report: Report): Config['rateLimit'] {
+  const text = env.RATE_LIMIT;
+  if (text === undefined || text === '') return undefined;
+  const match = /^([1-9]\d{0,8})\/(second|minute|hour)$/.exec(text);
+  if (match === null)
+    return report('RATE_LIMIT', `is "${text}"; give for example 100/second, 600/minute or 10000/hour`);
+  const perMs = { second: 1000, minute: 60_000, hour: 3_600_000 }[match[2] as 'second' | 'minute' | 'hour'];
+  return { requests: Number(match[1]), perMs };
+}
+
+function readSecret(env: Environment, name: string, report: Report): string | undefined {
+  const text = env[name];
+  if (text === undefined || text === '') return undefined;
+  if (text.length < 24) return report(name, 'has under 24 characters; give a longer one');
+  return text;
+}
+
+function readDatabaseUrl(env: Environment, report: Report): string | undefined {
+  const text = env.DATABASE_URL;
+  if (text === undefined || text === '') return undefined;
+  if (/^postgres(ql)?:\/\//.test(text) && URL.canParse(text)) return text;
+  // The value itself may hold a password, so it is not repeated.
+  return report('DATABASE_URL', 'is not an address of the form postgres://user:password@host:5432/database');
+}
+
+/** Reads and checks everything at once; the error lists every variable that is wrong. */
+export function readConfig(env: Environment = process.env): Config {
+  const troubles: { pointer: string; code: string; message: string }[] = [];
+  const report: Report = (name, message) => {
+    troubles.push({ pointer: `/${name}`, code: 'invalid_variable', message: `${name} ${message}` });
+    return undefined;
+  };
+  const config: Config = {
+    host: env.HOST || '127.0.0.1',
+    port: readInteger(env, 'PORT', 8080, 0, 65_535, report),
+    dataDir: path.resolve(env.DATA_DIR || './data'),
+    databaseUrl: readDatabaseUrl(env, report),
+    logLevel: readChecked(
+      env,
+      'LOG_LEVEL',
+      'info',
+      (text) => logLevels.includes(text),
+      `one of ${logLevels.join(', ')}`,
+      report,
+    ) as LogLevel,
+    adminToken: readSecret(env, 'ADMIN_TOKEN', report),
+    metricsToken: readSecret(env, 'METRICS_TOKEN', report),
+    rateLimit: readRateLimit(env, report),
+    trustProxy: readSwitch(env, 'TRUST_PROXY', false, report),
+    basePath: readChecked(
+      env,
+      'BASE_PATH',
+      '',
+      (text) => /^(\/[\w.-]+)+$/.test(text),
+      'a path such as /tillstream, without a slash at its end',
+      report,
+    ),
+    migrate: readSwitch(env, 'MIGRATE', true, report),
+    identity: readChecked(
+      env,
+      'IDENTITY',
+      'source',
+      (text) => text === 'source' || text === 'place',
+      'source or place',
+      report,
+    ) as 'source' | 'place',
+    strictTotals: readSwitch(env, 'STRICT_TOTALS', false, report),
+    defaultPlace: env.DEFAULT_PLACE || 'unknown',
+    defaultCurrency: readChecked(
+      env,
+      'DEFAULT_CURRENCY',
+      'RUB',
+      isCurrency,
+      'an ISO 4217 code such as RUB or EUR',
+      report,
+    ),
+    defaultTimeZone: readChecked(
+      env,
+      'DEFAULT_TIME_ZONE',
+      'UTC',
+      isTimeZone,
+      'an IANA time zone such as Europe/Moscow',
+      report,
+    ),
+    maximumFutureHours: readInteger(env, 'MAXIMUM_FUTURE_HOURS', 48, 0, 100_000, report),
+    minimumDate: readChecked(
+      env,
+      'MINIMUM_DATE',
+      '2000-01-01',
+      (text) => /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text)),
+      'a date such as 2000-01-01',
+      report,
+    ),
+    intakeTimeoutMs: readInteger(env, 'INTAKE_TIMEOUT_MS', 10_000, 100, 600_000, report),
+  };
+  if (troubles.length > 0) {
+    const list = troubles.map((trouble) => `  ${trouble.message}`).join('\n');
+    throw new CodedError('invalid_configuration', `the configuration is not valid:\n${list}`, {
+      errors: troubles,
+    });
+  }
+  return config;
+}

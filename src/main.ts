@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+import { Command } from 'commander';
+import { CodedError } from './base/errors.ts';
+import { auditCommand } from './commands/audit.ts';
+import { demoCommand } from './commands/demo.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { importCommand } from './commands/import.ts';
+import { rebuildCommand } from './commands/rebuild.ts';
+import { replayCommand } from './commands/replay.ts';
+import { startCommand } from './commands/start.ts';
+import { tokenCommand } from './commands/token.ts';
+
+const program = new Command('tillstream')
+  .description('takes in every sale a business makes and turns them into live numbers that can be trusted')
+  .showHelpAfterError()
+  .addCommand(startCommand())
+  .addCommand(demoCommand())
+  .addCommand(importCommand())
+  .addCommand(tokenCommand())
+  .addCommand(replayCommand())
+  .addCommand(rebuildCommand())
+  .addCommand(auditCommand())
+  .addCommand(doctorCommand());
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CodedError)) throw error;
+  console.error(`tillstream: ${error.message}`);
+  process.exitCode = 1;
+}

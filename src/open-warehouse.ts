@@ -1,0 +1,148 @@
+import { systemClock } from './base/clock.ts';
+import { createPool, type Database } from './base/db.ts';
+import { CodedError } from './base/errors.ts';
+import { createLifecycle } from './base/lifecycle.ts';
+import type { Log } from './base/log.ts';
+import type { Metrics } from './base/metrics.ts';
+import type { Config } from './config.ts';
+import { migrate, pendingMigrations } from './database/migrate.ts';
+import { openDatabase } from './database/open-database.ts';
+import { parseDocument } from './intake/parse-document.ts';
+import { createReference } from './reference/load-reference.ts';
+import type { Reference } from './reference/reference.ts';
+import type { Arrival, Incoming, Resolved } from './sales/sale.ts';
+import { createDirectStream } from './stream/direct-stream.ts';
+import { type Follower, startFollower } from './stream/follow.ts';
+import type { Stream } from './stream/stream.ts';
+import { createFold } from './warehouse/fold.ts';
+import { createGate } from './warehouse/gate.ts';
+import { ensurePartitions, settleInstallation } from './warehouse/installation.ts';
+import { createLoader } from './warehouse/load.ts';
+import { createRollUp } from './warehouse/roll-up.ts';
+
+export type WarehouseOptions = {
+  config: Config;
+  log: Log;
+  metrics: Metrics;
+  applicationName: string;
+  /** Fold and roll-up run here too; beside a running program its own are enough, and theirs stand back. */
+  followers: boolean;
+};
+
+/** Everything that loads and reads sales in one process. */
+export type Warehouse = {
+  pool: Database;
+  connectionString: string;
+  epoch: number;
+  reference: Reference;
+  stream: Stream;
+  parse: (arrival: Arrival) => Incoming;
+  /** The configured defaults, as they are settled on arrival. */
+  resolvedDefaults: Resolved;
+  /** Resolves once nothing is left to fold. */
+  settle(): Promise<void>;
+  close(): Promise<void>;
+};
+
+const poolConnections = 16;
+const foldIdleMs = 200;
+const rollUpIdleMs = 1_000;
+const dayMs = 86_400_000;
+
+/** Opens the database (the running embedded one, one of our own, or DATABASE_URL), migrated, with its loader. */
+export async function openWarehouse(options: WarehouseOptions): Promise<Warehouse> {
+  const { config, log, metrics } = options;
+  const lifecycle = createLifecycle(log);
+  try {
+    const database = await openDatabase({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, log });
+    lifecycle.onStop('database', () => database.close());
+    const { connectionString } = database;
+    const pool = createPool({
+      connectionString,
+      applicationName: options.applicationName,
+      maximumConnections: poolConnections,
+    });
+    lifecycle.onStop('pool', () => pool.end());
+    await bringUpToDate(pool, config, log);
+    const { epoch } = await settleInstallation(pool, config.identity);
+    await ensurePartitions(pool, systemClock.nowMs());
+    const partitions = setInterval(() => {
+      ensurePartitions(pool, systemClock.nowMs()).catch((error) =>
+        log.error({ err: error }, 'no partition was made; the default one catches what comes'),
+      );
+    }, dayMs);
+    partitions.unref();
+    lifecycle.onStop('partitions', async () => clearInterval(partitions));
+
+    const reference = createReference({ pool, log });
+    await reference.refresh();
+    const fold = createFold({ pool, epoch, log, metrics });
+    const followers = options.followers ? startFollowers(pool, fold, options, lifecycle) : undefined;
+    const loader = createLoader({ pool, reference, epoch, identity: config.identity, log, metrics });
+    const gate = createGate({ pool, clock: systemClock, metrics });
+    const stream = createDirectStream({
+      load: async (batch) => {
+        const outcomes = await loader.load(batch);
+        followers?.poke();
+        for (const outcome of outcomes)
+          metrics.messages.inc({
+            role: 'processor',
+            topic: 'direct',
+            direction: 'in',
+            verdict: outcome.verdict,
+          });
+        return outcomes;
+      },
+      admit: gate.admit,
+      clock: systemClock,
+      log,
+    });
+    lifecycle.onStop('stream', () => stream.stop());
+    return {
+      pool,
+      connectionString,
+      epoch,
+      reference,
+      stream,
+      parse: (arrival) => parseDocument(arrival, { reference, config }),
+      resolvedDefaults: {
+        placeId: config.defaultPlace,
+        currency: config.defaultCurrency,
+        timeZone: config.defaultTimeZone,
+      },
+      settle: async () => {
+        while ((await fold.step()) > 0);
+      },
+      close: () => lifecycle.stop(),
+    };
+  } catch (error) {
+    await lifecycle.stop();
+    throw error;
+  }
+}
+
+async function bringUpToDate(pool: Database, config: Config, log: Log): Promise<void> {
+  if (config.migrate) return void (await migrate(pool, { log }));
+  const pending = await pendingMigrations(pool);
+  if (pending.length > 0) {
+    throw new CodedError(
+      'migration_failed',
+      `MIGRATE=off, and ${pending.length} migrations are pending; start once with MIGRATE=on`,
+    );
+  }
+}
+
+function startFollowers(
+  pool: Database,
+  fold: ReturnType<typeof createFold>,
+  options: WarehouseOptions,
+  lifecycle: ReturnType<typeof createLifecycle>,
+): Follower {
+  const { log, metrics } = options;
+  const folding = startFollower({ name: 'fold', log, step: fold.step, idleMs: foldIdleMs });
+  lifecycle.onStop('fold', () => folding.stop());
+  const rollUp = createRollUp({ pool, log, metrics });
+  const rolling = startFollower({ name: 'roll-up', log, step: rollUp.step, idleMs: rollUpIdleMs });
+  lifecycle.onStop('roll-up', () => rolling.stop());
+  return folding;
+}

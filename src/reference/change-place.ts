@@ -1,0 +1,115 @@
+import type { Clock } from '../base/clock.ts';
+import { type Database, inTransaction } from '../base/db.ts';
+import { CodedError, type Problem } from '../base/errors.ts';
+import { isCurrency } from '../base/money.ts';
+import { isTimeZone, localTimeAt, parseTimestamp } from '../base/time.ts';
+import type { Jobs } from '../jobs/jobs.ts';
+import type { Reference } from './reference.ts';
+
+export type PlaceChange = {
+  place_name?: string;
+  time_zone?: string;
+  currency?: string;
+  business_day_start?: string;
+  groups?: string[];
+  /** From which local date-time it holds: a date, a date-time, `now` (default) or `beginning`. */
+  since?: string;
+};
+
+export type PlaceChangeDeps = {
+  pool: Database;
+  reference: Reference;
+  jobs: Pick<Jobs, 'enqueue'>;
+  clock: Clock;
+  defaultTimeZone: string;
+};
+
+export type ChangedPlace = { reference_version: number; job_id: string | null };
+
+const attributionFields = ['time_zone', 'business_day_start', 'currency'] as const;
+
+/**
+ * Writes a change of a place into the reference history. The re-attribution of the sales it touches is
+ * queued in the same transaction. Error: `invalid_parameters` with every field that is wrong.
+ */
+export async function changePlace(
+  deps: PlaceChangeDeps,
+  placeId: string,
+  change: PlaceChange,
+  tokenId?: string,
+): Promise<ChangedPlace> {
+  const since = checkChange(deps, placeId, change);
+  const fields = Object.fromEntries(
+    attributionFields.flatMap((name) => (change[name] === undefined ? [] : [[name, change[name]]])),
+  );
+  const result = await inTransaction(deps.pool, async (client) => {
+    // 1. Waits for the loads that use the version there is; none starts before our COMMIT.
+    await client.query('select pg_advisory_xact_lock(7101)');
+    // 2. What is shown.
+    await client.query({
+      text: `insert into ops.place as p (place_id, place_name, named_at, named_by_hand, groups)
+        values ($1, $2, case when $2::text is null then null else now() end, $2::text is not null, coalesce($3::text[], '{}'))
+        on conflict (place_id) do update set place_name = coalesce($2, p.place_name), named_by_hand = p.named_by_hand or $2::text is not null,
+          named_at = case when $2::text is null then p.named_at else now() end, groups = coalesce($3::text[], p.groups)`,
+      values: [placeId, change.place_name ?? null, change.groups ?? null],
+    });
+    const state = await client.query<{ version: number }>('select version from ops.reference_state');
+    if (Object.keys(fields).length === 0) return { reference_version: state.rows[0]!.version, job_id: null };
+    // 3. The history, under a version of its own.
+    const raised = await client.query<{ version: number }>(
+      'update ops.reference_state set version = version + 1 returning version',
+    );
+    const { version } = raised.rows[0]!;
+    await client.query({
+      text: `insert into ops.reference_change (version, kind, id, since, fields, token_id) values ($1, 'place', $2, $3, $4, $5)`,
+      values: [version, placeId, since, JSON.stringify(fields), tokenId ?? null],
+    });
+    // 4. The sales that are loaded already.
+    const loaded = await client.query({
+      text: 'select exists (select from stg.sale where place_id = $1) as found',
+      values: [placeId],
+    });
+    const jobId = loaded.rows[0].found
+      ? await deps.jobs.enqueue(client, 'reattribute', { kind: 'place', id: placeId, version })
+      : null;
+    return { reference_version: version, job_id: jobId };
+  });
+  await deps.reference.refresh();
+  return result;
+}
+
+/** Answers `since` as the history stores it. */
+function checkChange(deps: PlaceChangeDeps, placeId: string, change: PlaceChange): string | null {
+  const errors: Problem[] = [];
+  const wrong = (name: string, code: string, message: string) =>
+    errors.push({ pointer: `/body/${name}`, code, message });
+  if (change.time_zone !== undefined && !isTimeZone(change.time_zone))
+    wrong('time_zone', 'unknown_time_zone', `${change.time_zone} is not an IANA time zone`);
+  if (change.currency !== undefined && !isCurrency(change.currency))
+    wrong('currency', 'unknown_currency', `${change.currency} is not an ISO 4217 currency`);
+  if (
+    change.business_day_start !== undefined &&
+    !/^([01]\d|2[0-3]):[0-5]\d$/.test(change.business_day_start)
+  ) {
+    wrong('business_day_start', 'invalid_time', 'give HH:MM');
+  }
+  let since: string | null = null;
+  if (change.since === undefined || change.since === 'now') {
+    const nowMs = deps.clock.nowMs();
+    const time = { local: new Date(nowMs).toISOString().slice(0, 19), offset: 'Z' };
+    since = localTimeAt(
+      nowMs,
+      deps.reference.current().placeSettings(placeId, time, deps.defaultTimeZone).timeZone,
+    ).slice(0, 19);
+  } else if (change.since !== 'beginning') {
+    const parsed = parseTimestamp(
+      /^\d{4}-\d\d-\d\d$/.test(change.since) ? `${change.since}T00:00:00` : change.since,
+    );
+    if (parsed === null || parsed.offset !== undefined)
+      wrong('since', 'invalid_timestamp', 'give a local date or date-time, "now" or "beginning"');
+    else since = parsed.local.slice(0, 19);
+  }
+  if (errors.length > 0)
+    throw new CodedError('invalid_parameters', errors.map((error) => error.message).join('; '), { errors });
+  return since;
+}

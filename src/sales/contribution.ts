@@ -1,0 +1,131 @@
+import { resolveTime } from '../base/time.ts';
+import type { Sale } from './sale.ts';
+
+/** The format that `cdm.contribution_rows` reads; it knows every version there has been. */
+export const contributionFormat = 1;
+
+/**
+ * What one sale adds to the marts, as it is stored in the journal. Short member names: a copy stands in
+ * every journal row. Money in minor units, quantity in thousandths, instants in seconds since the epoch.
+ */
+export type Contribution = {
+  /** Format. */
+  f: number;
+  /** 1 put in, −1 taken out. */
+  sign: 1 | -1;
+  refund: 0 | 1;
+  place: string;
+  /** Business date. */
+  date: string;
+  /** When the local hour of the sale starts. */
+  hour: number;
+  /** The sale itself. */
+  at: number;
+  /** Its arrival. */
+  got: number;
+  source: string;
+  payment: string;
+  currency: string;
+  customer?: string;
+  total: number;
+  nds: number;
+  tips: number;
+  discount: number;
+  /** Per category: name, quantity, amount. */
+  categories: [string, number, number][];
+  /** Per product and category: product, category, quantity, amount, receipts (see `severalCategories`). */
+  products: ProductRow[];
+};
+
+type ProductRow = [
+  product: string,
+  category: string,
+  quantityMilli: number,
+  amountMinor: number,
+  receipts: number,
+];
+
+/** The settings of a place at the time of a sale. */
+export type PlaceSettings = { timeZone: string; businessDayStart: string };
+
+/**
+ * Where one sale has a product under n categories, a further row with this category and −(n − 1) receipts
+ * stands beside them, so that the sum over categories counts the sale once.
+ */
+export const severalCategories = '*';
+
+function sumByCategory(sale: Sale): Contribution['categories'] {
+  const first = sale.lines[0];
+  if (first !== undefined && sale.lines.length === 1) {
+    return [[first.category, first.quantityMilli, first.amountMinor]];
+  }
+  const rows = new Map<string, [string, number, number]>();
+  for (const line of sale.lines) {
+    const row = rows.get(line.category);
+    if (row === undefined) rows.set(line.category, [line.category, line.quantityMilli, line.amountMinor]);
+    else {
+      row[1] += line.quantityMilli;
+      row[2] += line.amountMinor;
+    }
+  }
+  return [...rows.values()];
+}
+
+function sumByProduct(sale: Sale): Contribution['products'] {
+  const rows = new Map<string, Map<string, ProductRow>>();
+  const result: Contribution['products'] = [];
+  for (const line of sale.lines) {
+    let ofProduct = rows.get(line.productId);
+    if (ofProduct === undefined) {
+      ofProduct = new Map();
+      rows.set(line.productId, ofProduct);
+    }
+    const row = ofProduct.get(line.category);
+    if (row === undefined) {
+      const added: ProductRow = [line.productId, line.category, line.quantityMilli, line.amountMinor, 1];
+      ofProduct.set(line.category, added);
+      result.push(added);
+    } else {
+      row[2] += line.quantityMilli;
+      row[3] += line.amountMinor;
+    }
+  }
+  for (const [productId, ofProduct] of rows) {
+    if (ofProduct.size > 1) result.push([productId, severalCategories, 0, 0, 1 - ofProduct.size]);
+  }
+  return result;
+}
+
+/**
+ * A pure function of the document, its arrival, and the reference history: null for a sale that does not
+ * count (an order that is not closed).
+ */
+export function contributionOf(sale: Sale, receivedAtMs: number, place: PlaceSettings): Contribution | null {
+  if (sale.status !== 'closed') return null;
+  const time = resolveTime(sale.time, place.timeZone, place.businessDayStart);
+  return {
+    f: contributionFormat,
+    sign: 1,
+    refund: sale.kind === 'refund' ? 1 : 0,
+    place: sale.placeId,
+    date: time.businessDate,
+    hour: Math.floor(time.hourMs / 1000),
+    at: Math.floor(time.epochMs / 1000),
+    got: Math.floor(receivedAtMs / 1000),
+    source: sale.source,
+    payment: sale.paymentMethod,
+    currency: sale.currency,
+    ...(sale.customerId === undefined ? {} : { customer: sale.customerId }),
+    total: sale.totalMinor,
+    nds: sale.ndsMinor,
+    tips: sale.tipsMinor,
+    discount: sale.discountMinor,
+    categories: sumByCategory(sale),
+    products: sumByProduct(sale),
+  };
+}
+
+/** The same contribution taken out again. */
+export function negated(contribution: Contribution): Contribution {
+  return { ...contribution, sign: -1 };
+}

@@ -1,0 +1,98 @@
+import type { Problem } from '../base/errors.ts';
+import type { LocalTime } from '../base/time.ts';
+
+export type Source = 'receipt' | 'transaction' | 'order' | 'daily';
+
+/**
+ * `accepted` … `ignored` are given to documents that arrive; `reattributed` and `erased` rows the system
+ * writes itself.
+ */
+export type Verdict =
+  | 'accepted'
+  | 'corrected'
+  | 'duplicate'
+  | 'stale'
+  | 'conflict'
+  | 'rejected'
+  | 'ignored'
+  | 'reattributed'
+  | 'erased';
+
+/** One product in a sale. Quantity in thousandths, price and amount in minor units of the sale's currency. */
+export type Line = {
+  productId: string;
+  name?: string;
+  category: string;
+  quantityMilli: number;
+  priceMinor: number;
+  amountMinor: number;
+};
+
+/** A remark on an accepted sale: it counts, but something about it is worth a look. */
+export type Flag = { code: string; message: string };
+
+/** The canonical form of one document, before any reference data but the currency is looked up. */
+export type Sale = {
+  source: Source;
+  sourceId: string;
+  /** Compared as text within one source; see `encodeVersion`. */
+  version: string;
+  /** Only `closed` sales contribute. */
+  status: 'open' | 'closed' | 'cancelled';
+  kind: 'sale' | 'refund';
+  originalId?: string;
+  placeId: string;
+  placeName?: string;
+  customerId?: string;
+  customerName?: string;
+  time: LocalTime;
+  currency: string;
+  paymentMethod: string;
+  totalMinor: number;
+  ndsMinor: number;
+  tipsMinor: number;
+  discountMinor: number;
+  lines: Line[];
+  flags: Flag[];
+};
+
+/**
+ * What was settled when the document arrived and must not depend on later settings: where a document
+ * without a place is filed, and the configured defaults of that moment.
+ */
+export type Resolved = { placeId: string; currency: string; timeZone: string };
+
+/** What arrived, byte for byte, with what intake knows about it. */
+export type Arrival = {
+  source: Source;
+  receivedAtMs: number;
+  contentType: string;
+  body: Buffer;
+  resolved: Resolved;
+  tokenId?: string;
+  /** The place the token is bound to: a sale may neither come from nor go to another. */
+  boundPlaceId?: string;
+  /** The journal row that this arrival replays. */
+  replayOf?: string;
+};
+
+/** An arrival after parsing: a sale to be loaded, or a document that goes to the journal as it is. */
+export type Incoming = Arrival &
+  (
+    | { sale: Sale }
+    | {
+        sale?: undefined;
+        verdict: 'rejected' | 'ignored';
+        sourceId?: string;
+        placeId?: string;
+        problems: Problem[];
+      }
+  );
+
+/** What became of one document, as `warehouse.load` answers it. */
+export type Outcome = {
+  verdict: Verdict;
+  /** The journal row, as text since it is 64 bits wide. */
+  position: string;
+  problems: Problem[];
+};

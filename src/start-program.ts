@@ -1,0 +1,90 @@
+import { registerAnalyticsRoutes } from './analytics/routes.ts';
+import { registerTokenRoutes } from './auth/routes.ts';
+import { createAuthenticator, ensureAdminToken } from './auth/tokens.ts';
+import { systemClock } from './base/clock.ts';
+import { CodedError } from './base/errors.ts';
+import { createLifecycle } from './base/lifecycle.ts';
+import type { Log } from './base/log.ts';
+import { createMetrics } from './base/metrics.ts';
+import type { Config } from './config.ts';
+import { type App, createServer } from './http/server.ts';
+import { registerIntakeRoutes } from './intake/routes.ts';
+import { createJobs, type Jobs } from './jobs/jobs.ts';
+import { openWarehouse, type Warehouse } from './open-warehouse.ts';
+import { registerReferenceRoutes } from './reference/routes.ts';
+import { createReattribution } from './warehouse/reattribute.ts';
+import { registerWarehouseRoutes } from './warehouse/routes.ts';
+
+export type Program = {
+  app: App;
+  /** `http://127.0.0.1:8080` */
+  address: string;
+  /** Where the first admin token was made just now, to be shown once; undefined otherwise. */
+  newAdminToken: string | undefined;
+  warehouse: Warehouse;
+  jobs: Jobs;
+  stop(): Promise<void>;
+};
+
+/** All roles in one process; stops in the reverse order: first the listener, last the database. */
+export async function startProgram(options: { config: Config; log: Log }): Promise<Program> {
+  const { config, log } = options;
+  const lifecycle = createLifecycle(log);
+  try {
+    const metrics = createMetrics();
+    const warehouse = await openWarehouse({
+      config,
+      log,
+      metrics,
+      applicationName: 'tillstream',
+      followers: true,
+    });
+    lifecycle.onStop('warehouse', () => warehouse.close());
+    const { pool, reference, stream, parse } = warehouse;
+
+    const jobs = await createJobs({ connectionString: warehouse.connectionString, log });
+    lifecycle.onStop('jobs', () => jobs.stop());
+    await createReattribution({ pool, reference, parse, epoch: warehouse.epoch, log }).work(jobs);
+
+    const admin = await ensureAdminToken({ pool, config, log });
+    const authenticate = createAuthenticator({ pool });
+    const app = await createServer({
+      config,
+      log,
+      metrics,
+      authenticate,
+      readiness: () => readiness(warehouse),
+      registerRoutes: async (server) => {
+        registerIntakeRoutes(server, { stream, parse, config, clock: systemClock, metrics });
+        registerWarehouseRoutes(server, { pool, stream, parse, config, clock: systemClock });
+        registerAnalyticsRoutes(server, { pool, reference, config, clock: systemClock });
+        registerReferenceRoutes(server, { pool, reference, jobs, config, clock: systemClock });
+        registerTokenRoutes(server, { pool, authenticate });
+      },
+    });
+    lifecycle.onStop('http', () => app.close());
+    const address = await listen(app, config);
+    return { app, address, newAdminToken: admin.created, warehouse, jobs, stop: () => lifecycle.stop() };
+  } catch (error) {
+    await lifecycle.stop();
+    throw error;
+  }
+}
+
+async function listen(app: App, config: Config): Promise<string> {
+  try {
+    return await app.listen({ host: config.host, port: config.port });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    throw new CodedError('port_taken', `port ${config.port} is taken; set PORT to another`, { cause: error });
+  }
+}
+
+async function readiness(warehouse: Warehouse): Promise<{ ready: boolean; checks: Record<string, string> }> {
+  try {
+    await warehouse.pool.query('select 1');
+    return { ready: true, checks: { database: 'ok' } };
+  } catch {
+    return { ready: false, checks: { database: 'does not answer' } };
+  }
+}

@@ -1,0 +1,164 @@
+import { type Database, inTransaction } from '../base/db.ts';
+import type { Log } from '../base/log.ts';
+import type { Metrics } from '../base/metrics.ts';
+
+/** Advisory locks: a mart has one writer at a time, and a swap of the marts takes both. */
+export const foldLock = 7102;
+export const rollUpLock = 7103;
+
+/** The marts readers see, and the ones that a rebuild fills beside them. */
+export type MartSchema = 'cdm' | 'cdm_next';
+
+type Family = { columns: readonly string[]; figures: readonly string[] };
+const wholeFigures = [
+  'sales',
+  'refunds',
+  'discounts',
+  'receipts',
+  'refund_receipts',
+  'units',
+  'nds',
+  'tips',
+] as const;
+const lineFigures = ['sales', 'refunds', 'receipts', 'refund_receipts', 'units'] as const;
+
+export const salesFamily: Family = {
+  columns: ['source', 'payment_method', 'currency'],
+  figures: wholeFigures,
+};
+export const categoryFamily: Family = {
+  columns: ['source', 'payment_method', 'currency', 'category'],
+  figures: lineFigures,
+};
+export const productFamily: Family = {
+  columns: ['source', 'payment_method', 'currency', 'category', 'product_id'],
+  figures: lineFigures,
+};
+
+/** `insert … select … group by … on conflict do update` that adds what `from` yields to a mart. */
+function addTo(
+  table: string,
+  keys: readonly string[],
+  figures: readonly string[],
+  from: string,
+  select = keys,
+): string {
+  return `
+    insert into ${table} as m (${[...keys, ...figures].join(', ')})
+    select ${select.join(', ')}, ${figures.map((figure) => `sum(${figure})::bigint`).join(', ')}
+    from ${from}
+    group by ${select.map((_, index) => index + 1).join(', ')}
+    order by ${select.map((_, index) => index + 1).join(', ')}
+    on conflict (${keys.join(', ')}) do update
+      set ${figures.map((figure) => `${figure} = m.${figure} + excluded.${figure}`).join(', ')}`;
+}
+
+const fiveMinutes = (column: string) => `date_bin('5 minutes', ${column}, 'epoch'::timestamptz)`;
+
+/**
+ * One step of the fold: the next journal rows in order, every mart they touch, the marks of the periods that
+ * are now behind, and the cursor, in one statement and so in one snapshot. $1 epoch, $2 to $4 cursor, $5 rows.
+ *
+ * Only rows of transactions older than every running one are taken (`pg_snapshot_xmin`): transactions commit
+ * out of order, and a row that becomes visible later would otherwise be skipped.
+ */
+export function foldStatement(schema: MartSchema): string {
+  const hourKeys = ['place_id', 'period', 'hour_at'];
+  const pulseKeys = ['place_id', 'by_arrival', 'slot_at', 'period', 'source', 'currency'];
+  const pulse = (byArrival: boolean, column: string) =>
+    `select place_id, ${byArrival} as by_arrival, ${fiveMinutes(column)} as slot_at, period, source, currency, ${wholeFigures.join(', ')} from rows where scope = 0`;
+  return `
+  with batch as materialized (
+    select epoch, xid, position, contributions
+    from stg.journal
+    where contributions is not null and (epoch, xid, position) > ($2::integer, $3::xid8, $4::bigint)
+      and (epoch < $1 or xid < pg_snapshot_xmin(pg_current_snapshot()))
+    order by epoch, xid, position
+    limit $5
+  ),
+  rows as materialized (
+    select r.* from batch as b cross join lateral cdm.contribution_rows(b.contributions) as r
+  ),
+  sales as (${addTo(`${schema}.sales_hour`, [...hourKeys, ...salesFamily.columns], wholeFigures, 'rows where scope = 0')}),
+  categories as (${addTo(`${schema}.category_hour`, [...hourKeys, ...categoryFamily.columns], lineFigures, 'rows where scope = 1')}),
+  products as (${addTo(`${schema}.product_day`, ['place_id', 'period', ...productFamily.columns], lineFigures, 'rows where scope = 2')}),
+  pulse as (${addTo(
+    `${schema}.place_pulse`,
+    pulseKeys,
+    wholeFigures,
+    `(${pulse(false, 'sale_at')} union all ${pulse(true, 'arrived_at')}) as slots`,
+  )}),
+  days as materialized (select distinct place_id, period from rows where scope = 0),
+  marked as (
+    insert into ${schema}.dirty as d (level, place_id, period, mark)
+    select level, place_id, period, nextval('cdm.dirty_mark') from (
+      select 'day' as level, place_id, period from days
+      union select 'month', place_id, date_trunc('month', period)::date from days
+      union select 'year', place_id, date_trunc('year', period)::date from days
+      union select 'chain_day', '', period from days
+    ) as touched
+    order by 1, 2, 3
+    on conflict (level, place_id, period) do update set mark = excluded.mark, touched_at = now()
+  ),
+  moved as (
+    update ${schema}.cursor as c set epoch = b.epoch, xid = b.xid, position = b.position, moved_at = now()
+    from (select epoch, xid, position from batch order by epoch desc, xid desc, position desc limit 1) as b
+    where c.follower = 'fold'
+  )
+  select count(*) as rows from batch`;
+}
+
+/** Rows a step takes; the cost of a step is mostly the distinct mart rows it touches. */
+const rowsPerStep = 5_000;
+
+export type FoldDeps = { pool: Database; epoch: number; log: Log; metrics: Metrics; schema?: MartSchema };
+
+export function createFold(deps: FoldDeps) {
+  const schema = deps.schema ?? 'cdm';
+  const text = foldStatement(schema);
+
+  /** Answers how many journal rows were folded; 0 also where another process holds the lock. */
+  async function step(): Promise<number> {
+    const started = performance.now();
+    const rows = await inTransaction(deps.pool, async (client) => {
+      const [lock, cursor] = (await client.query(
+        `select pg_try_advisory_xact_lock(${foldLock}) as held;
+         select epoch, xid::text as xid, position from ${schema}.cursor where follower = 'fold'`,
+      )) as unknown as [
+        { rows: { held: boolean }[] },
+        { rows: { epoch: number; xid: string; position: number }[] },
+      ];
+      const from = cursor.rows[0];
+      // The marts being rebuilt have no other writer.
+      if ((!lock.rows[0]!.held && schema === 'cdm') || from === undefined) return 0;
+      const folded = await client.query<{ rows: number }>({
+        name: `fold-${schema}`,
+        text,
+        values: [deps.epoch, from.epoch, from.xid, from.position, rowsPerStep],
+      });
+      return folded.rows[0]!.rows;
+    });
+    if (rows > 0) deps.metrics.foldSeconds.observe({ step: 'fold' }, (performance.now() - started) / 1000);
+    return rows;
+  }
+
+  return { step, rowsPerStep };
+}
+
+/** Journal rows past the fold's cursor, counted no further than `limit`. */
+export async function countTail(pool: Database, limit: number): Promise<number> {
+  const { rows } = await pool.query<{ rows: number }>({
+    name: 'count-tail',
+    text: `
+      select count(*) as rows from (
+        select 1 from stg.journal
+        where contributions is not null and (epoch, xid, position) > (
+          (select epoch from cdm.cursor where follower = 'fold'),
+          (select xid from cdm.cursor where follower = 'fold'),
+          (select position from cdm.cursor where follower = 'fold'))
+        limit $1
+      ) as tail`,
+    values: [limit],
+  });
+  return rows[0]!.rows;
+}

@@ -1,0 +1,35 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Clock } from '../base/clock.ts';
+import type { Database } from '../base/db.ts';
+import type { Metrics } from '../base/metrics.ts';
+import { countTail } from './fold.ts';
+
+/** Past so many journal rows that are not folded, loading waits: a reader adds them up in every answer. */
+export const tailLimit = 20_000;
+const lookAgainMs = 25;
+
+/**
+ * Bounds the tail. It is counted once per few thousand documents, not per batch: what was admitted since the
+ * last count is subtracted from the room there was. Waiting holds no connection and no transaction.
+ */
+export function createGate(deps: { pool: Database; clock: Clock; metrics: Metrics; limit?: number }) {
+  const limit = deps.limit ?? tailLimit;
+  let room = 0;
+
+  return {
+    /** Resolves true once so many documents may be loaded, false when the deadline (epoch ms) has come. */
+    async admit(documents: number, deadlineMs: number): Promise<boolean> {
+      while (room <= 0) {
+        const tail = await countTail(deps.pool, limit);
+        deps.metrics.tailRows.set(tail);
+        if (room > 0) break;
+        room = Math.min(limit - tail, limit >> 2);
+        if (room > 0) break;
+        if (deps.clock.nowMs() >= deadlineMs) return false;
+        await sleep(lookAgainMs);
+      }
+      room -= documents;
+      return true;
+    },
+  };
+}

@@ -1,0 +1,69 @@
+import { type Database, inTransaction } from '../base/db.ts';
+import { CodedError } from '../base/errors.ts';
+
+export type Installation = { epoch: number; identity: 'source' | 'place' };
+
+/**
+ * Settles what belongs to this database for good: the epoch, which rises when the data finds itself on
+ * another cluster (transaction ids start over there), and how sales are told apart, chosen before the first.
+ */
+export async function settleInstallation(
+  pool: Database,
+  identity: 'source' | 'place',
+): Promise<Installation> {
+  return await inTransaction(pool, async (client) => {
+    await client.query('select pg_advisory_xact_lock(7100)');
+    const control = await client.query('select system_identifier::text from pg_control_system()');
+    const cluster: string = control.rows[0].system_identifier;
+    await client.query({
+      text: `insert into ops.installation (epoch, system_identifier) values (1, $1) on conflict do nothing`,
+      values: [cluster],
+    });
+    await client.query({
+      text: `update ops.installation set epoch = epoch + 1, system_identifier = $1 where system_identifier <> $1`,
+      values: [cluster],
+    });
+    const sales = await client.query('select exists (select from stg.sale) as found');
+    if (!sales.rows[0].found)
+      await client.query({ text: 'update ops.installation set identity = $1', values: [identity] });
+    const { rows } = await client.query('select epoch, identity from ops.installation');
+    if (rows[0].identity !== identity) {
+      throw new CodedError(
+        'invalid_configuration',
+        `IDENTITY is ${identity}, but this database holds sales told apart by ${rows[0].identity}; set IDENTITY=${rows[0].identity}`,
+      );
+    }
+    return { epoch: rows[0].epoch, identity };
+  });
+}
+
+/**
+ * Makes the journal's monthly partitions around a moment, so that no row falls into the default one. Run
+ * at start and once a day.
+ */
+export async function ensurePartitions(pool: Database, nowMs: number): Promise<void> {
+  const monthsAround = [-1, 0, 1, 2];
+  const now = new Date(nowMs);
+  await inTransaction(pool, async (client) => {
+    await client.query('select pg_advisory_xact_lock(7104)');
+    for (const offset of monthsAround) {
+      const from = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + offset, 1))
+        .toISOString()
+        .slice(0, 10);
+      const until = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + offset + 1, 1))
+        .toISOString()
+        .slice(0, 10);
+      const name = `journal_${from.slice(0, 7).replace('-', '_')}`;
+      const { rows } = await client.query({
+        text: `select to_regclass($1) is not null as made,
+          exists (select from stg.journal_default where received_at >= $2::timestamptz and received_at < $3::timestamptz) as taken`,
+        values: [`stg.${name}`, `${from}T00:00:00Z`, `${until}T00:00:00Z`],
+      });
+      // Rows that the default partition caught before stay there; the month then simply lives in it.
+      if (rows[0].made || rows[0].taken) continue;
+      await client.query(
+        `create table stg.${name} partition of stg.journal for values from ('${from}T00:00:00Z') to ('${until}T00:00:00Z')`,
+      );
+    }
+  });
+}

@@ -1,0 +1,201 @@
+import { binaryArray, type Client } from '../base/db.ts';
+import { sha256 } from '../base/ids.ts';
+import type { Incoming, Verdict } from '../sales/sale.ts';
+
+/** One row to be written; `contributions` is JSON text, `undefined` where no figure moves. */
+export type JournalRow = {
+  position: number;
+  arrival: Incoming;
+  verdict: Verdict;
+  problems: string | undefined;
+  contributions: string | undefined;
+  saleSeq: number | undefined;
+  referenceVersion: number | undefined;
+  /** A duplicate keeps no second body. */
+  keepBody: boolean;
+};
+
+const resolvedTexts = new WeakMap<object, string>();
+
+/** Arrivals of one request share their `resolved` object, so its JSON is made once. */
+export function resolvedText(resolved: object): string {
+  let text = resolvedTexts.get(resolved);
+  if (text === undefined) {
+    text = JSON.stringify(resolved);
+    resolvedTexts.set(resolved, text);
+  }
+  return text;
+}
+
+export async function reservePositions(client: Client, count: number): Promise<number[]> {
+  const { rows } = await client.query<{ position: number }>({
+    name: 'reserve-positions',
+    text: "select nextval('stg.journal_position') as position from generate_series(1, $1)",
+    values: [count],
+  });
+  return rows.map((row) => row.position);
+}
+
+const insertRows = `
+  insert into stg.journal (position, epoch, received_at, source, source_id, version, sale_seq, verdict, place_id,
+    problems, resolved, contributions, reference_version, document, content_type, token_id, replay_of)
+  select i.position, $1, i.received_at, i.source, i.source_id, i.version, i.sale_seq, i.verdict, i.place_id,
+    i.problems, i.resolved, i.contributions, i.reference_version, i.document, i.content_type, i.token_id, i.replay_of
+  from unnest($2::int8[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::int4[], $8::text[], $9::text[],
+      $10::jsonb[], $11::jsonb[], $12::jsonb[], $13::int8[], $14::bytea[], $15::text[], $16::text[], $17::int8[])
+    as i(position, received_at, source, source_id, version, sale_seq, verdict, place_id,
+      problems, resolved, contributions, reference_version, document, content_type, token_id, replay_of)`;
+
+/** Appends rows to the journal; the caller's transaction gives them their place in the order of followers. */
+export async function appendRows(client: Client, epoch: number, rows: readonly JournalRow[]): Promise<void> {
+  if (rows.length === 0) return;
+  const arrivals = rows.map((row) => row.arrival);
+  await client.query({
+    name: 'append-journal',
+    text: insertRows,
+    values: [
+      epoch,
+      binaryArray(
+        'int8',
+        rows.map((row) => row.position),
+      ),
+      binaryArray(
+        'timestamptz',
+        arrivals.map((arrival) => arrival.receivedAtMs),
+      ),
+      binaryArray(
+        'text',
+        arrivals.map((arrival) => arrival.source),
+      ),
+      binaryArray(
+        'text',
+        arrivals.map((arrival) => arrival.sale?.sourceId ?? (arrival.sale ? null : arrival.sourceId)),
+      ),
+      binaryArray(
+        'text',
+        arrivals.map((arrival) => arrival.sale?.version),
+      ),
+      binaryArray(
+        'int4',
+        rows.map((row) => row.saleSeq),
+      ),
+      binaryArray(
+        'text',
+        rows.map((row) => row.verdict),
+      ),
+      binaryArray('text', arrivals.map(placeOf)),
+      binaryArray(
+        'jsonb',
+        rows.map((row) => row.problems),
+      ),
+      binaryArray(
+        'jsonb',
+        arrivals.map((arrival) => resolvedText(arrival.resolved)),
+      ),
+      binaryArray(
+        'jsonb',
+        rows.map((row) => row.contributions),
+      ),
+      binaryArray(
+        'int8',
+        rows.map((row) => row.referenceVersion),
+      ),
+      binaryArray(
+        'bytea',
+        rows.map((row) => (row.keepBody ? row.arrival.body : null)),
+      ),
+      binaryArray(
+        'text',
+        arrivals.map((arrival) => arrival.contentType),
+      ),
+      binaryArray(
+        'text',
+        arrivals.map((arrival) => arrival.tokenId),
+      ),
+      binaryArray(
+        'int8',
+        arrivals.map((arrival) => (arrival.replayOf === undefined ? null : Number(arrival.replayOf))),
+      ),
+    ],
+  });
+}
+
+function placeOf(arrival: Incoming): string {
+  // A bound token's refused document is shown to its own place, never to the one it named.
+  if (arrival.sale !== undefined) return arrival.boundPlaceId ?? arrival.sale.placeId;
+  return arrival.boundPlaceId ?? arrival.placeId ?? arrival.resolved.placeId;
+}
+
+/** Two arrivals with one fingerprint are the same trouble seen twice. */
+export function fingerprintOf(verdict: Verdict, arrival: Incoming): Buffer {
+  const place = arrival.boundPlaceId ?? '';
+  return sha256(
+    Buffer.concat([
+      Buffer.from(`${verdict}\n${arrival.source}\n${place}\n${arrival.replayOf ?? ''}\n`),
+      arrival.body,
+    ]),
+  );
+}
+
+const countRepeats = `
+  insert into stg.repeat as r (fingerprint, position, seen_count, last_seen_at)
+  select * from unnest($1::bytea[], $2::int8[], $3::int8[], $4::timestamptz[]) as i(fingerprint, position, count, at)
+  order by i.fingerprint
+  on conflict (fingerprint) do update
+    set seen_count = r.seen_count + excluded.seen_count, last_seen_at = greatest(r.last_seen_at, excluded.last_seen_at)
+  returning fingerprint, position`;
+
+/**
+ * Writes conflicts and rejections: one that is in the journal already only counts up. Sets each row's
+ * `position` to the row that holds the body.
+ */
+export async function appendTroubles(
+  client: Client,
+  epoch: number,
+  rows: readonly JournalRow[],
+): Promise<void> {
+  if (rows.length === 0) return;
+  const groups = new Map<string, { fingerprint: Buffer; rows: JournalRow[] }>();
+  for (const row of rows) {
+    const fingerprint = fingerprintOf(row.verdict, row.arrival);
+    const key = fingerprint.toString('latin1');
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { fingerprint, rows: [row] });
+    else group.rows.push(row);
+  }
+  const list = [...groups.values()];
+  const { rows: known } = await client.query<{ fingerprint: Buffer; position: number }>({
+    name: 'count-repeats',
+    text: countRepeats,
+    values: [
+      binaryArray(
+        'bytea',
+        list.map((group) => group.fingerprint),
+      ),
+      binaryArray(
+        'int8',
+        list.map((group) => group.rows[0]!.position),
+      ),
+      binaryArray(
+        'int8',
+        list.map((group) => group.rows.length),
+      ),
+      binaryArray(
+        'timestamptz',
+        list.map((group) => group.rows.at(-1)!.arrival.receivedAtMs),
+      ),
+    ],
+  });
+  const fresh: JournalRow[] = [];
+  for (const { fingerprint, position } of known) {
+    const group = groups.get(fingerprint.toString('latin1'))!;
+    const first = group.rows[0]!;
+    if (first.position === position) fresh.push(first);
+    for (const row of group.rows) row.position = position;
+  }
+  await appendRows(
+    client,
+    epoch,
+    fresh.sort((a, b) => a.position - b.position),
+  );
+}

@@ -1,0 +1,334 @@
+import { isDeepStrictEqual } from 'node:util';
+import { blamesDocument, type Client, type Database, inTransaction, sqlState } from '../base/db.ts';
+import type { Problem } from '../base/errors.ts';
+import { sha256 } from '../base/ids.ts';
+import type { Log } from '../base/log.ts';
+import type { Metrics } from '../base/metrics.ts';
+import type { Reference, ReferenceSnapshot } from '../reference/reference.ts';
+import { type Contribution, contributionOf, negated } from '../sales/contribution.ts';
+import type { Incoming, Outcome, Sale, Verdict } from '../sales/sale.ts';
+import { decideVerdict } from './decide-verdict.ts';
+import { appendRows, appendTroubles, type JournalRow, reservePositions } from './journal.ts';
+import { createNames } from './names.ts';
+import {
+  type Current,
+  flagsText,
+  lockRegistered,
+  type Prepared,
+  readAppliedRows,
+  registerFresh,
+  saleKey,
+  type Update,
+  updateRegistered,
+} from './registry.ts';
+
+export type LoaderDeps = {
+  pool: Database;
+  reference: Reference;
+  /** Of the cluster we are on; see `ops.installation`. */
+  epoch: number;
+  identity: 'source' | 'place';
+  log: Log;
+  metrics: Metrics;
+};
+
+/** How often a deadlock or a serialization failure is tried again before the caller is told. */
+const conflictRetries = 5;
+
+/** Taken in share mode by everything that uses a reference version, exclusively by what raises it. */
+export const beginLoad =
+  'begin; select pg_advisory_xact_lock_shared(7101); select version from ops.reference_state';
+
+/**
+ * Loads batches of documents. One transaction a batch: registry and verdicts, journal with signed
+ * contributions, names. Safe to run from several processes at once.
+ */
+export function createLoader(deps: LoaderDeps) {
+  const names = createNames();
+
+  /** Answers an outcome per document, in order. Fails, having stored nothing, where the database does. */
+  async function load(batch: readonly Incoming[]): Promise<Outcome[]> {
+    const started = performance.now();
+    try {
+      const outcomes = await loadWhole(batch);
+      deps.metrics.loadSeconds.observe((performance.now() - started) / 1000);
+      deps.metrics.loadBatchDocuments.observe(batch.length);
+      return outcomes;
+    } catch (error) {
+      if (!blamesDocument(error)) throw error;
+      return await loadApart(batch, error as Error);
+    }
+  }
+
+  /** The database refuses some document of the batch: halve it until the culprit stands alone. */
+  async function loadApart(batch: readonly Incoming[], error: Error): Promise<Outcome[]> {
+    if (batch.length > 1) {
+      const middle = batch.length >> 1;
+      const first = await load(batch.slice(0, middle));
+      return first.concat(await load(batch.slice(middle)));
+    }
+    const arrival = batch[0]!;
+    const message = `the database refuses this document: ${error.message}`;
+    const problem = { pointer: '', code: 'refused_by_database', message };
+    const { sale, ...rest } = arrival;
+    // The body cannot be at fault, since it is stored as bytes; names and ids of the sale can.
+    const refused: Incoming = { ...rest, verdict: 'rejected', problems: [problem], boundPlaceId: undefined! };
+    delete refused.boundPlaceId;
+    deps.log.warn(
+      { err: error, source: arrival.source, sale: sale?.sourceId },
+      'a document was refused by the database',
+    );
+    return await loadWhole([refused]);
+  }
+
+  async function loadWhole(batch: readonly Incoming[]): Promise<Outcome[]> {
+    for (let attempt = 1; ; attempt++) {
+      const snapshot = deps.reference.current();
+      const prepared = prepareBatch(batch, snapshot);
+      try {
+        const outcomes = await inTransaction(
+          deps.pool,
+          async (client) => await writeBatch(client, batch, prepared, snapshot.version),
+          'begin',
+        );
+        if (outcomes !== undefined) {
+          names.remember(batch);
+          return outcomes;
+        }
+        await deps.reference.refresh();
+      } catch (error) {
+        const state = sqlState(error);
+        if ((state !== '40P01' && state !== '40001') || attempt > conflictRetries) throw error;
+        deps.metrics.loadRetries.inc({ sqlstate: state });
+      }
+    }
+  }
+
+  /** The whole transaction; undefined where the reference history moved on and the batch has to be computed again. */
+  async function writeBatch(
+    client: Client,
+    batch: readonly Incoming[],
+    prepared: readonly Prepared[],
+    referenceVersion: number,
+  ): Promise<Outcome[] | undefined> {
+    // 1. No reference change can commit while we hold this lock, and the version is read after it.
+    const [, state] = (await client.query(
+      'select pg_advisory_xact_lock_shared(7101); select version from ops.reference_state',
+    )) as unknown as { rows: { version: number }[] }[];
+    if (state!.rows[0]!.version !== referenceVersion) return undefined;
+
+    const outcomes = new Array<Outcome | undefined>(batch.length);
+    // 2. Registry: the first document of each sale, in key order; whoever inserts holds the sale's lock.
+    const firsts = firstOfEachSale(prepared);
+    const fresh =
+      firsts.length === 0 ? new Map() : await registerFresh(client, deps.epoch, referenceVersion, firsts);
+    for (const [index, position] of fresh)
+      outcomes[index] = { verdict: 'accepted', position: String(position), problems: [] };
+    // 3. What is known already: locked, compared in arrival order, taken out and put in.
+    const known = prepared.filter((entry) => !fresh.has(entry.index));
+    const troubles: JournalRow[] = [];
+    if (known.length > 0) await compareKnown(client, known, referenceVersion, outcomes, troubles);
+    // 4. Documents that are no sale.
+    await refuse(client, batch, outcomes, troubles);
+    // 5. Names last, in key order, so that every loader takes its locks in one order.
+    await names.write(client, batch);
+    return outcomes as Outcome[];
+  }
+
+  function prepareBatch(batch: readonly Incoming[], snapshot: ReferenceSnapshot): Prepared[] {
+    const prepared: Prepared[] = [];
+    for (const [index, arrival] of batch.entries()) {
+      if (arrival.sale !== undefined) prepared.push(prepare(index, arrival, snapshot));
+    }
+    return prepared;
+  }
+
+  function prepare(index: number, arrival: Incoming & { sale: Sale }, snapshot: ReferenceSnapshot): Prepared {
+    const { sale } = arrival;
+    const settings = snapshot.placeSettings(sale.placeId, sale.time, arrival.resolved.timeZone);
+    const contribution = contributionOf(sale, arrival.receivedAtMs, settings);
+    return {
+      index,
+      arrival,
+      contentHash: sha256(arrival.body),
+      placeScope: deps.identity === 'place' ? sale.placeId : '',
+      contribution,
+      businessDate: contribution?.date ?? sale.time.local.slice(0, 10),
+    };
+  }
+
+  async function compareKnown(
+    client: Client,
+    known: readonly Prepared[],
+    referenceVersion: number,
+    outcomes: (Outcome | undefined)[],
+    troubles: JournalRow[],
+  ): Promise<void> {
+    const registered = await lockRegistered(client, known);
+    const applied = await readAppliedRows(client, [...registered.values()]);
+    const positions = await reservePositions(client, known.length);
+    const states = new Map<string, SaleState>();
+    const rows: JournalRow[] = [];
+    for (const [order, entry] of known.entries()) {
+      const key = saleKey(entry.arrival.sale, entry.placeScope);
+      let state = states.get(key);
+      if (state === undefined) {
+        state = stateOf(registered.get(key), applied);
+        states.set(key, state);
+      }
+      const row = applyDocument(state, entry, positions[order]!, referenceVersion);
+      outcomes[entry.index] = { verdict: row.verdict, position: String(row.position), problems: [] };
+      if (row.verdict === 'conflict' || row.verdict === 'rejected') {
+        outcomes[entry.index]!.problems = JSON.parse(row.problems!) as Problem[];
+        troubles.push(row);
+      } else rows.push(row);
+    }
+    await appendRows(client, deps.epoch, rows);
+    const updates = [...states.values()].flatMap((state) =>
+      state.update === undefined ? [] : [state.update],
+    );
+    await updateRegistered(client, referenceVersion, updates);
+  }
+
+  async function refuse(
+    client: Client,
+    batch: readonly Incoming[],
+    outcomes: (Outcome | undefined)[],
+    troubles: JournalRow[],
+  ): Promise<void> {
+    const refused = [...batch.entries()].filter(([, arrival]) => arrival.sale === undefined);
+    const byIndex = new Map<JournalRow, number>();
+    if (refused.length > 0) {
+      const positions = await reservePositions(client, refused.length);
+      for (const [order, [index, arrival]] of refused.entries()) {
+        const row = refusedRow(arrival, positions[order]!);
+        byIndex.set(row, index);
+        troubles.push(row);
+      }
+    }
+    const rejected = troubles.filter((row) => row.verdict !== 'ignored');
+    await appendTroubles(client, deps.epoch, rejected);
+    await appendRows(
+      client,
+      deps.epoch,
+      troubles.filter((row) => row.verdict === 'ignored'),
+    );
+    for (const [row, index] of byIndex) {
+      outcomes[index] = {
+        verdict: row.verdict,
+        position: String(row.position),
+        problems: JSON.parse(row.problems ?? '[]'),
+      };
+    }
+  }
+
+  return { load };
+}
+
+export type Loader = ReturnType<typeof createLoader>;
+
+/** What the registry will say of a sale once the documents so far are applied. */
+type SaleState = {
+  current: Current;
+  contribution: Contribution | null;
+  document: Buffer | null;
+  update: Update | undefined;
+};
+
+function stateOf(
+  current: Current | undefined,
+  applied: Map<number, { contribution: Contribution | null; document: Buffer | null }>,
+): SaleState {
+  if (current === undefined) throw new Error('a sale that could not be inserted is not in the registry');
+  const last = applied.get(current.journalPosition);
+  if (last === undefined)
+    throw new Error(`journal row ${current.journalPosition} of a registered sale is missing`);
+  return { current, contribution: last.contribution, document: last.document, update: undefined };
+}
+
+function firstOfEachSale(prepared: readonly Prepared[]): Prepared[] {
+  const seen = new Set<string>();
+  return prepared.filter((entry) => {
+    const key = saleKey(entry.arrival.sale, entry.placeScope);
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}
+
+/** Decides on one document of a known sale, moves the state and answers the journal row. */
+function applyDocument(
+  state: SaleState,
+  entry: Prepared,
+  position: number,
+  referenceVersion: number,
+): JournalRow {
+  const { arrival } = entry;
+  const decision = decideVerdict(
+    state.current,
+    {
+      version: arrival.sale.version,
+      contentHash: entry.contentHash,
+      placeId: arrival.sale.placeId,
+      boundPlaceId: arrival.boundPlaceId,
+      revision: arrival.sale.version.replace(/^0+(?=.)/, ''),
+    },
+    () => state.document !== null && sameValues(state.document, arrival.body),
+  );
+  const row: JournalRow = {
+    position,
+    arrival,
+    verdict: decision.verdict,
+    problems: 'problem' in decision ? JSON.stringify([decision.problem]) : undefined,
+    contributions: undefined,
+    saleSeq: undefined,
+    referenceVersion: undefined,
+    keepBody: decision.verdict !== 'duplicate',
+  };
+  if (decision.verdict !== 'corrected') return row;
+  const saleSeq = state.current.saleSeq + 1;
+  const signed = [
+    ...(state.contribution === null ? [] : [negated(state.contribution)]),
+    ...(entry.contribution === null ? [] : [entry.contribution]),
+  ];
+  row.problems = flagsText(arrival) ?? undefined;
+  row.contributions = signed.length === 0 ? undefined : JSON.stringify(signed);
+  row.saleSeq = saleSeq;
+  row.referenceVersion = referenceVersion;
+  state.update = { prepared: entry, position, saleSeq };
+  state.contribution = entry.contribution;
+  state.document = arrival.body;
+  state.current = {
+    ...state.current,
+    version: arrival.sale.version,
+    contentHash: entry.contentHash,
+    placeId: arrival.sale.placeId,
+    journalPosition: position,
+    saleSeq,
+  };
+  return row;
+}
+
+function refusedRow(arrival: Incoming, position: number): JournalRow {
+  const verdict: Verdict = arrival.sale === undefined ? arrival.verdict : 'rejected';
+  const problems = arrival.sale === undefined ? arrival.problems : [];
+  return {
+    position,
+    arrival,
+    verdict,
+    problems: problems.length === 0 ? undefined : JSON.stringify(problems),
+    contributions: undefined,
+    saleSeq: undefined,
+    referenceVersion: undefined,
+    keepBody: true,
+  };
+}
+
+/** Equal as parsed values: key order and the spelling of numbers do not matter, unknown fields do. */
+function sameValues(stored: Buffer, arrived: Buffer): boolean {
+  try {
+    return isDeepStrictEqual(JSON.parse(stored.toString('utf8')), JSON.parse(arrived.toString('utf8')));
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,161 @@
+import { isDeepStrictEqual } from 'node:util';
+import { binaryArray, type Client } from '../base/db.ts';
+import type { ReferenceSnapshot } from '../reference/reference.ts';
+import { type Contribution, contributionOf, negated } from '../sales/contribution.ts';
+import type { Arrival, Incoming, Resolved, Source } from '../sales/sale.ts';
+
+/** A registered sale with the document it was computed from and what is applied for it. */
+export type Applied = {
+  source: Source;
+  sourceId: string;
+  placeScope: string;
+  saleSeq: number;
+  placeId: string;
+  businessDate: string;
+  referenceVersion: number;
+  documentPosition: number;
+  receivedAtMs: number;
+  contentType: string;
+  resolved: Resolved;
+  document: Buffer | null;
+  version: string;
+  contribution: Contribution | null;
+};
+
+export type Parse = (arrival: Arrival) => Incoming;
+
+export const appliedColumns = `
+  s.source, s.source_id, s.place_scope, s.sale_seq, s.place_id, s.business_date, s.reference_version, s.version,
+  j.contributions, coalesce(f.position, j.position) as document_position, coalesce(f.received_at, j.received_at) as received_at,
+  coalesce(f.content_type, j.content_type) as content_type, coalesce(f.resolved, j.resolved) as resolved,
+  coalesce(f.document, j.document) as document`;
+
+/** A re-attributed row keeps no body; it names the row that does. */
+export const appliedJoins = `
+  join stg.journal as j on j.position = s.journal_position and j.received_at = s.journal_at
+  left join stg.journal as f on j.verdict = 'reattributed' and f.position = j.replay_of`;
+
+export function appliedOf(row: Record<string, unknown>): Applied {
+  return {
+    source: row.source as Source,
+    sourceId: row.source_id as string,
+    placeScope: row.place_scope as string,
+    saleSeq: row.sale_seq as number,
+    placeId: row.place_id as string,
+    businessDate: row.business_date as string,
+    referenceVersion: row.reference_version as number,
+    documentPosition: row.document_position as number,
+    receivedAtMs: (row.received_at as Date).getTime(),
+    contentType: (row.content_type as string | null) ?? 'application/json',
+    resolved: row.resolved as Resolved,
+    document: row.document as Buffer | null,
+    version: row.version as string,
+    contribution:
+      ((row.contributions as Contribution[] | null) ?? []).find((entry) => entry.sign === 1) ?? null,
+  };
+}
+
+/** What a sale's document gives under a reference history; undefined where it cannot be read any more. */
+export function recompute(
+  applied: Applied,
+  snapshot: ReferenceSnapshot,
+  parse: Parse,
+): Contribution | null | undefined {
+  if (applied.document === null) return undefined;
+  const parsed = parse({
+    source: applied.source,
+    receivedAtMs: applied.receivedAtMs,
+    contentType: applied.contentType,
+    body: applied.document,
+    resolved: applied.resolved,
+  });
+  if (parsed.sale === undefined) return undefined;
+  const settings = snapshot.placeSettings(parsed.sale.placeId, parsed.sale.time, applied.resolved.timeZone);
+  return contributionOf(parsed.sale, applied.receivedAtMs, settings);
+}
+
+export type Change = { applied: Applied; fresh: Contribution | null | undefined };
+
+export function differs(change: Change): boolean {
+  return change.fresh !== undefined && !isDeepStrictEqual(change.fresh, change.applied.contribution);
+}
+
+const appendReattributed = `
+  with input as materialized (
+    select i.*, nextval('stg.journal_position') as position, now() as at
+    from unnest($1::text[], $2::text[], $3::text[], $4::int4[], $5::text[], $6::text[], $7::jsonb[], $8::int8[], $9::text[], $10::jsonb[])
+      as i(source, source_id, place_scope, sale_seq, place_id, business_date, contributions, replay_of, version, resolved)
+  ),
+  written as (
+    insert into stg.journal (position, epoch, received_at, source, source_id, version, sale_seq, verdict, place_id,
+      resolved, contributions, reference_version, replay_of)
+    select position, $11, at, source, source_id, version, sale_seq, 'reattributed', place_id, resolved, contributions, $12, replay_of
+    from input
+  )
+  update stg.sale as s set journal_position = i.position, journal_at = i.at, sale_seq = i.sale_seq,
+    business_date = i.business_date::date, reference_version = $12
+  from input as i
+  where s.source_id = i.source_id and s.source = i.source and s.place_scope = i.place_scope`;
+
+/** Takes out what was applied and puts in what is right now; the fold does the rest. The sales are locked. */
+export async function appendChanges(
+  client: Client,
+  epoch: number,
+  version: number,
+  changes: readonly Change[],
+): Promise<void> {
+  if (changes.length === 0) return;
+  const list = changes.map(({ applied, fresh }) => ({ applied, fresh: fresh ?? null }));
+  const signed = list.map(({ applied, fresh }) => [
+    ...(applied.contribution === null ? [] : [negated(applied.contribution)]),
+    ...(fresh === null ? [] : [fresh]),
+  ]);
+  await client.query({
+    name: 'append-reattributed',
+    text: appendReattributed,
+    values: [
+      binaryArray(
+        'text',
+        list.map((one) => one.applied.source),
+      ),
+      binaryArray(
+        'text',
+        list.map((one) => one.applied.sourceId),
+      ),
+      binaryArray(
+        'text',
+        list.map((one) => one.applied.placeScope),
+      ),
+      binaryArray(
+        'int4',
+        list.map((one) => one.applied.saleSeq + 1),
+      ),
+      binaryArray(
+        'text',
+        list.map((one) => one.fresh?.place ?? one.applied.placeId),
+      ),
+      binaryArray(
+        'text',
+        list.map((one) => one.fresh?.date ?? one.applied.businessDate),
+      ),
+      binaryArray(
+        'jsonb',
+        signed.map((entries) => JSON.stringify(entries)),
+      ),
+      binaryArray(
+        'int8',
+        list.map((one) => one.applied.documentPosition),
+      ),
+      binaryArray(
+        'text',
+        list.map((one) => one.applied.version),
+      ),
+      binaryArray(
+        'jsonb',
+        list.map((one) => JSON.stringify(one.applied.resolved)),
+      ),
+      epoch,
+      version,
+    ],
+  });
+}

@@ -1,0 +1,313 @@
+import { binaryArray, type Client } from '../base/db.ts';
+import type { Contribution } from '../sales/contribution.ts';
+import type { Incoming, Sale } from '../sales/sale.ts';
+import { resolvedText } from './journal.ts';
+
+/** A sale ready to be loaded: what it adds was computed with one version of the reference history. */
+export type Prepared = {
+  index: number;
+  arrival: Incoming & { sale: Sale };
+  contentHash: Buffer;
+  placeScope: string;
+  contribution: Contribution | null;
+  businessDate: string;
+};
+
+/** The registry's row of a sale, locked by the transaction that read it. */
+export type Current = {
+  version: string;
+  contentHash: Buffer;
+  journalPosition: number;
+  journalAtMs: number;
+  saleSeq: number;
+  status: string;
+  placeId: string;
+  businessDate: string;
+};
+
+export function saleKey(sale: Sale, placeScope: string): string {
+  return `${sale.sourceId}\u0000${sale.source}\u0000${placeScope}`;
+}
+
+const insertFresh = `
+  with input as materialized (
+    select i.*, nextval('stg.journal_position') as position
+    from unnest($1::int4[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::text[], $8::text[],
+        $9::text[], $10::timestamptz[], $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::bytea[], $15::text[],
+        $16::text[], $17::int8[])
+      as i(index, source, place_scope, source_id, version, content_hash, status, place_id, business_date, received_at,
+        problems, resolved, contributions, document, content_type, token_id, replay_of)
+  ),
+  fresh as (
+    insert into stg.sale (source, place_scope, source_id, version, content_hash, journal_position, journal_at,
+      sale_seq, status, place_id, business_date, reference_version)
+    select source, place_scope, source_id, version, content_hash, position, received_at, 1, status, place_id,
+      business_date::date, $19
+    from input
+    order by source_id, source, place_scope
+    on conflict do nothing
+    returning journal_position
+  ),
+  written as (
+    insert into stg.journal (position, epoch, received_at, source, source_id, version, sale_seq, verdict, place_id,
+      problems, resolved, contributions, reference_version, document, content_type, token_id, replay_of)
+    select i.position, $18, i.received_at, i.source, i.source_id, i.version, 1, 'accepted', i.place_id,
+      i.problems, i.resolved, i.contributions, $19, i.document, i.content_type, i.token_id, i.replay_of
+    from input as i join fresh as f on f.journal_position = i.position
+  )
+  select i.index, i.position from input as i join fresh as f on f.journal_position = i.position`;
+
+/**
+ * Registers the sales that nobody registered before and journals them as accepted, in one statement; each
+ * sale may stand in the list once. Answers the journal position by index; a sale that is missing in the
+ * answer is known already.
+ */
+export async function registerFresh(
+  client: Client,
+  epoch: number,
+  referenceVersion: number,
+  sales: readonly Prepared[],
+): Promise<Map<number, number>> {
+  const arrivals = sales.map((prepared) => prepared.arrival);
+  const { rows } = await client.query<{ index: number; position: number }>({
+    name: 'register-fresh',
+    text: insertFresh,
+    values: [
+      binaryArray(
+        'int4',
+        sales.map((prepared) => prepared.index),
+      ),
+      binaryArray(
+        'text',
+        arrivals.map((arrival) => arrival.source),
+      ),
+      binaryArray(
+        'text',
+        sales.map((prepared) => prepared.placeScope),
+      ),
+      binaryArray(
+        'text',
+        arrivals.map((arrival) => arrival.sale.sourceId),
+      ),
+      binaryArray(
+        'text',
+        arrivals.map((arrival) => arrival.sale.version),
+      ),
+      binaryArray(
+        'bytea',
+        sales.map((prepared) => prepared.contentHash),
+      ),
+      binaryArray(
+        'text',
+        arrivals.map((arrival) => arrival.sale.status),
+      ),
+      binaryArray(
+        'text',
+        arrivals.map((arrival) => arrival.sale.placeId),
+      ),
+      binaryArray(
+        'text',
+        sales.map((prepared) => prepared.businessDate),
+      ),
+      binaryArray(
+        'timestamptz',
+        arrivals.map((arrival) => arrival.receivedAtMs),
+      ),
+      binaryArray('jsonb', arrivals.map(flagsText)),
+      binaryArray(
+        'jsonb',
+        arrivals.map((arrival) => resolvedText(arrival.resolved)),
+      ),
+      binaryArray(
+        'jsonb',
+        sales.map((prepared) =>
+          prepared.contribution ? `[${JSON.stringify(prepared.contribution)}]` : null,
+        ),
+      ),
+      binaryArray(
+        'bytea',
+        arrivals.map((arrival) => arrival.body),
+      ),
+      binaryArray(
+        'text',
+        arrivals.map((arrival) => arrival.contentType),
+      ),
+      binaryArray(
+        'text',
+        arrivals.map((arrival) => arrival.tokenId),
+      ),
+      binaryArray(
+        'int8',
+        arrivals.map((arrival) => (arrival.replayOf === undefined ? null : Number(arrival.replayOf))),
+      ),
+      epoch,
+      referenceVersion,
+    ],
+  });
+  return new Map(rows.map((row) => [row.index, row.position]));
+}
+
+/** The remarks on an accepted sale, in the shape of problems. */
+export function flagsText(arrival: Incoming & { sale: Sale }): string | null {
+  if (arrival.sale.flags.length === 0) return null;
+  return JSON.stringify(arrival.sale.flags.map((flag) => ({ pointer: '', ...flag })));
+}
+
+const lockKnown = `
+  select s.source_id, s.source, s.place_scope, s.version, s.content_hash, s.journal_position, s.journal_at,
+    s.sale_seq, s.status, s.place_id, s.business_date
+  from stg.sale as s
+  where (s.source_id, s.source, s.place_scope) in (
+    select * from unnest($1::text[], $2::text[], $3::text[]) as k(source_id, source, place_scope))
+  order by s.source_id, s.source, s.place_scope
+  for update of s`;
+
+/** Locks the registry's rows of sales in key order, by `saleKey`. */
+export async function lockRegistered(
+  client: Client,
+  sales: readonly Prepared[],
+): Promise<Map<string, Current>> {
+  const { rows } = await client.query({
+    name: 'lock-registered',
+    text: lockKnown,
+    values: [
+      binaryArray(
+        'text',
+        sales.map((prepared) => prepared.arrival.sale.sourceId),
+      ),
+      binaryArray(
+        'text',
+        sales.map((prepared) => prepared.arrival.source),
+      ),
+      binaryArray(
+        'text',
+        sales.map((prepared) => prepared.placeScope),
+      ),
+    ],
+  });
+  return new Map(
+    rows.map((row) => [
+      `${row.source_id}\u0000${row.source}\u0000${row.place_scope}`,
+      {
+        version: row.version,
+        contentHash: row.content_hash,
+        journalPosition: row.journal_position,
+        journalAtMs: row.journal_at.getTime(),
+        saleSeq: row.sale_seq,
+        status: row.status,
+        placeId: row.place_id,
+        businessDate: row.business_date,
+      },
+    ]),
+  );
+}
+
+const readApplied = `
+  select p.position, j.contributions, coalesce(j.document, first.document) as document
+  from unnest($1::int8[], $2::timestamptz[]) as p(position, at)
+  join stg.journal as j on j.position = p.position and j.received_at = p.at
+  -- A re-attributed row keeps no body; it names the row that does.
+  left join stg.journal as first on j.document is null and first.position = j.replay_of`;
+
+/** What the registry's current journal rows put in, and the body they were computed from. */
+export async function readAppliedRows(
+  client: Client,
+  list: readonly Current[],
+): Promise<Map<number, { contribution: Contribution | null; document: Buffer | null }>> {
+  const { rows } = await client.query<{
+    position: number;
+    contributions: Contribution[] | null;
+    document: Buffer | null;
+  }>({
+    name: 'read-applied',
+    text: readApplied,
+    values: [
+      binaryArray(
+        'int8',
+        list.map((current) => current.journalPosition),
+      ),
+      binaryArray(
+        'timestamptz',
+        list.map((current) => current.journalAtMs),
+      ),
+    ],
+  });
+  return new Map(
+    rows.map((row) => [
+      row.position,
+      { contribution: row.contributions?.find((entry) => entry.sign === 1) ?? null, document: row.document },
+    ]),
+  );
+}
+
+const updateKnown = `
+  update stg.sale as s set version = i.version, content_hash = i.content_hash, canonical_hash = null,
+    journal_position = i.position, journal_at = i.at, sale_seq = i.sale_seq, status = i.status, place_id = i.place_id,
+    business_date = i.business_date::date, reference_version = $11
+  from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::int8[], $7::timestamptz[], $8::int4[],
+      $9::text[], $10::text[], $12::text[])
+    as i(source_id, source, place_scope, version, content_hash, position, at, sale_seq, status, place_id, business_date)
+  where s.source_id = i.source_id and s.source = i.source and s.place_scope = i.place_scope`;
+
+export type Update = { prepared: Prepared; position: number; saleSeq: number };
+
+/** Points the registry at the newest version of each sale; the rows are locked already. */
+export async function updateRegistered(
+  client: Client,
+  referenceVersion: number,
+  updates: readonly Update[],
+): Promise<void> {
+  if (updates.length === 0) return;
+  const sales = updates.map((update) => update.prepared.arrival.sale);
+  await client.query({
+    name: 'update-registered',
+    text: updateKnown,
+    values: [
+      binaryArray(
+        'text',
+        sales.map((sale) => sale.sourceId),
+      ),
+      binaryArray(
+        'text',
+        sales.map((sale) => sale.source),
+      ),
+      binaryArray(
+        'text',
+        updates.map((update) => update.prepared.placeScope),
+      ),
+      binaryArray(
+        'text',
+        sales.map((sale) => sale.version),
+      ),
+      binaryArray(
+        'bytea',
+        updates.map((update) => update.prepared.contentHash),
+      ),
+      binaryArray(
+        'int8',
+        updates.map((update) => update.position),
+      ),
+      binaryArray(
+        'timestamptz',
+        updates.map((update) => update.prepared.arrival.receivedAtMs),
+      ),
+      binaryArray(
+        'int4',
+        updates.map((update) => update.saleSeq),
+      ),
+      binaryArray(
+        'text',
+        sales.map((sale) => sale.status),
+      ),
+      binaryArray(
+        'text',
+        sales.map((sale) => sale.placeId),
+      ),
+      referenceVersion,
+      binaryArray(
+        'text',
+        updates.map((update) => update.prepared.businessDate),
+      ),
+    ],
+  });
+}

@@ -1,0 +1,75 @@
+import type { Clock } from '../base/clock.ts';
+import type { Database } from '../base/db.ts';
+import { CodedError, type Problem } from '../base/errors.ts';
+import type { Arrival, Incoming, Verdict } from '../sales/sale.ts';
+import type { Stream } from '../stream/stream.ts';
+import { readStored, type StoredDocument } from './search-journal.ts';
+
+export type ReplayDeps = {
+  pool: Database;
+  stream: Stream;
+  parse: (arrival: Arrival) => Incoming;
+  clock: Clock;
+};
+
+export type ReplayRequest = {
+  positions: string[];
+  /** Instead of the stored body; only for a single position. */
+  document?: Buffer;
+  tokenId?: string;
+  boundPlaceId?: string;
+  deadlineMs: number;
+};
+
+export type Replayed = { replay_of: string; position: string; verdict: Verdict; errors?: Problem[] };
+
+/** What was kept but did not count may be tried again; what counts already would only be a duplicate. */
+const replayable: readonly Verdict[] = ['rejected', 'conflict', 'stale', 'ignored'];
+
+/**
+ * Sends stored documents through the same path as new ones. Each leaves a journal row of its own that names
+ * the first. Errors: `not_found` for an unknown position, `invalid_parameters` for one that counts already.
+ */
+export async function replayDocuments(deps: ReplayDeps, request: ReplayRequest): Promise<Replayed[]> {
+  const stored = await readStored(deps.pool, request.positions);
+  const found = new Map(stored.map((row) => [row.position, row]));
+  const arrivals = request.positions.map((position) =>
+    arrivalOf(found.get(position), position, request, deps.clock.nowMs()),
+  );
+  const outcomes = await deps.stream.append(arrivals.map(deps.parse), request.deadlineMs);
+  return outcomes.map((outcome, index) => ({
+    replay_of: request.positions[index]!,
+    position: outcome?.position ?? '',
+    verdict: outcome?.verdict ?? 'accepted',
+    ...(outcome === undefined || outcome.problems.length === 0 ? {} : { errors: outcome.problems }),
+  }));
+}
+
+function arrivalOf(
+  row: StoredDocument | undefined,
+  position: string,
+  request: ReplayRequest,
+  nowMs: number,
+): Arrival {
+  if (row === undefined || (request.boundPlaceId !== undefined && row.placeId !== request.boundPlaceId)) {
+    throw new CodedError('not_found', `the journal has no row ${position}`);
+  }
+  if (!replayable.includes(row.verdict)) {
+    throw new CodedError(
+      'invalid_parameters',
+      `row ${position} is ${row.verdict}; only ${replayable.join(', ')} documents are replayed`,
+    );
+  }
+  const body = request.document ?? row.body;
+  if (body === null) throw new CodedError('invalid_parameters', `row ${position} keeps no body`);
+  return {
+    source: row.source,
+    receivedAtMs: nowMs,
+    contentType: row.contentType,
+    body,
+    resolved: row.resolved,
+    replayOf: position,
+    ...(request.tokenId === undefined ? {} : { tokenId: request.tokenId }),
+    ...(request.boundPlaceId === undefined ? {} : { boundPlaceId: request.boundPlaceId }),
+  };
+}

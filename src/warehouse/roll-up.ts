@@ -1,0 +1,152 @@
+import { binaryArray, type Client, type Database, inTransaction } from '../base/db.ts';
+import type { Log } from '../base/log.ts';
+import type { Metrics } from '../base/metrics.ts';
+import { categoryFamily, type MartSchema, productFamily, rollUpLock, salesFamily } from './fold.ts';
+
+/**
+ * Each level is summed from the one below, whose rows are never deleted, so an upsert is enough. A day has
+ * no level below but the hours, the chain's day is the sum of all places' days.
+ */
+const levels = {
+  day: { child: undefined, unit: 'day', from: 'hour' },
+  month: { child: 'day', unit: 'month', from: 'day' },
+  year: { child: 'month', unit: 'year', from: 'month' },
+  chain_day: { child: 'day', unit: 'day', from: 'day' },
+} as const;
+type Level = keyof typeof levels;
+const order: readonly Level[] = ['day', 'month', 'chain_day', 'year'];
+
+/** A period is summed once it has rested, or has waited long enough while sales keep coming. */
+const restedSeconds = 5;
+const longestWaitSeconds = 60;
+const periodsPerStep = 5_000;
+
+type Family = { name: string; columns: readonly string[]; figures: readonly string[] };
+const families: readonly Family[] = [
+  { name: 'sales', ...salesFamily },
+  { name: 'category', ...categoryFamily },
+  { name: 'product', ...productFamily },
+];
+
+/** The rows of `child` that make up the period of `parent`; equality where it serves, since only that is hashed. */
+function periodWithin(unit: 'day' | 'month' | 'year', child: string, parent: string): string {
+  if (unit === 'day') return `${child}.period = ${parent}.period`;
+  return `${child}.period >= ${parent}.period and ${child}.period < (${parent}.period + interval '1 ${unit}')::date`;
+}
+
+function sumInto(schema: MartSchema, level: Level, family: Family): string | undefined {
+  if (family.name === 'product' && (level === 'day' || level === 'chain_day')) return undefined;
+  const { unit, from } = levels[level];
+  const chain = level === 'chain_day';
+  const keys = chain ? ['period', ...family.columns] : ['place_id', 'period', ...family.columns];
+  const columns = family.columns.map((column) => `c.${column}`);
+  const selected = chain ? ['r.period', ...columns] : ['c.place_id', 'r.period', ...columns];
+  return `
+    insert into ${schema}.${family.name}_${level} as m (${[...keys, ...family.figures].join(', ')})
+    select ${selected.join(', ')}, ${family.figures.map((figure) => `sum(c.${figure})::bigint`).join(', ')}
+    from ready as r
+    join ${schema}.${family.name}_${from} as c
+      on ${periodWithin(unit, 'c', 'r')} ${chain ? '' : 'and c.place_id = r.place_id'}
+    group by ${selected.map((_, index) => index + 1).join(', ')}
+    on conflict (${keys.join(', ')}) do update set ${family.figures.map((figure) => `${figure} = excluded.${figure}`).join(', ')}`;
+}
+
+/** Marks of this level that are due, locked so that the fold waits to mark them again; rows it holds are left for later. */
+const takeMarks = (schema: MartSchema) => `
+  select place_id, period, mark from ${schema}.dirty
+  where level = $1 and (touched_at <= now() - make_interval(secs => $2) or since <= now() - make_interval(secs => $3))
+  order by place_id, period
+  limit $4
+  for update skip locked`;
+
+/**
+ * Sums the periods that have no dirty child in this statement's snapshot, which was taken after the marks
+ * were locked: whatever was folded before it is in the sums, whatever comes later marks the period again.
+ */
+function rollUpStatement(schema: MartSchema, level: Level): string {
+  const { child, unit } = levels[level];
+  const chain = level === 'chain_day';
+  const clean =
+    child === undefined
+      ? ''
+      : `where not exists (select from ${schema}.dirty as d where d.level = '${child}'
+          and ${periodWithin(unit, 'd', 'i')} ${chain ? '' : 'and d.place_id = i.place_id'})`;
+  const sums = families.flatMap((family) => {
+    const sql = sumInto(schema, level, family);
+    return sql === undefined ? [] : [`${family.name} as (${sql})`];
+  });
+  return `
+  with ready as materialized (
+    select i.place_id, i.period, i.mark
+    from unnest($1::text[], $2::text[], $3::int8[]) as t(place_id, period_text, mark)
+    cross join lateral (select t.place_id, t.period_text::date as period, t.mark) as i ${clean}
+  ),
+  ${sums.join(',\n')},
+  cleared as (
+    delete from ${schema}.dirty as d using ready as r
+    where d.level = '${level}' and d.place_id = r.place_id and d.period = r.period and d.mark = r.mark
+  )
+  select count(*) as periods from ready`;
+}
+
+export type RollUpDeps = {
+  pool: Database;
+  log: Log;
+  metrics: Metrics;
+  schema?: MartSchema;
+  /** Tests and rebuilds do not wait for periods to rest. */
+  rest?: boolean;
+};
+
+export function createRollUp(deps: RollUpDeps) {
+  const schema = deps.schema ?? 'cdm';
+  const rested = deps.rest === false ? 0 : restedSeconds;
+  const longest = deps.rest === false ? 0 : longestWaitSeconds;
+
+  async function rollUpLevel(client: Client, level: Level): Promise<number> {
+    const marks = await client.query<{ place_id: string; period: string; mark: number }>({
+      name: `take-marks-${schema}`,
+      text: takeMarks(schema),
+      values: [level, rested, longest, periodsPerStep],
+    });
+    if (marks.rows.length === 0) return 0;
+    const done = await client.query<{ periods: number }>({
+      name: `roll-up-${schema}-${level}`,
+      text: rollUpStatement(schema, level),
+      values: [
+        binaryArray(
+          'text',
+          marks.rows.map((mark) => mark.place_id),
+        ),
+        binaryArray(
+          'text',
+          marks.rows.map((mark) => mark.period),
+        ),
+        binaryArray(
+          'int8',
+          marks.rows.map((mark) => mark.mark),
+        ),
+      ],
+    });
+    return done.rows[0]!.periods;
+  }
+
+  /** One short transaction per level, lowest first; answers how many periods became clean. */
+  async function step(): Promise<number> {
+    let periods = 0;
+    for (const level of order) {
+      const started = performance.now();
+      const done = await inTransaction(deps.pool, async (client) => {
+        const { rows } = await client.query(`select pg_try_advisory_xact_lock(${rollUpLock}) as held`);
+        if (!rows[0].held && schema === 'cdm') return 0;
+        return await rollUpLevel(client, level);
+      });
+      if (done > 0)
+        deps.metrics.foldSeconds.observe({ step: `roll-up ${level}` }, (performance.now() - started) / 1000);
+      periods += done;
+    }
+    return periods;
+  }
+
+  return { step };
+}
