@@ -7,7 +7,10 @@ import { isTimeZone } from './base/time.ts';
 export type Config = {
   host: string;
   port: number;
+  /** Nobody asked for this port, so a command may take another. */
+  portIsDefault: boolean;
   dataDir: string;
+  dataDirIsDefault: boolean;
   databaseUrl: string | undefined;
   logLevel: LogLevel;
   adminToken: string | undefined;
@@ -107,7 +110,9 @@ export function readConfig(env: Environment = process.env): Config {
   const config: Config = {
     host: env.HOST || '127.0.0.1',
     port: readInteger(env, 'PORT', 8080, 0, 65_535, report),
+    portIsDefault: !env.PORT,
     dataDir: path.resolve(env.DATA_DIR || './data'),
+    dataDirIsDefault: !env.DATA_DIR,
     databaseUrl: readDatabaseUrl(env, report),
     logLevel: readChecked(
       env,

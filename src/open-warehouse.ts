@@ -9,7 +9,7 @@ import { migrate, pendingMigrations } from './database/migrate.ts';
 import { openDatabase } from './database/open-database.ts';
 import { parseDocument } from './intake/parse-document.ts';
 import { createReference } from './reference/load-reference.ts';
-import type { Reference } from './reference/reference.ts';
+import type { Reference, ReferenceSnapshot } from './reference/reference.ts';
 import type { Arrival, Incoming, Resolved } from './sales/sale.ts';
 import { createDirectStream } from './stream/direct-stream.ts';
 import { type Follower, startFollower } from './stream/follow.ts';
@@ -36,7 +36,7 @@ export type Warehouse = {
   epoch: number;
   reference: Reference;
   stream: Stream;
-  parse: (arrival: Arrival) => Incoming;
+  parse: (arrival: Arrival, snapshot?: ReferenceSnapshot) => Incoming;
   /** The configured defaults, as they are settled on arrival. */
   resolvedDefaults: Resolved;
   /** Resolves once nothing is left to fold. */
@@ -104,7 +104,8 @@ export async function openWarehouse(options: WarehouseOptions): Promise<Warehous
       epoch,
       reference,
       stream,
-      parse: (arrival) => parseDocument(arrival, { reference, config }),
+      parse: (arrival, snapshot) =>
+        parseDocument(arrival, { current: snapshot ?? reference.current(), config }),
       resolvedDefaults: {
         placeId: config.defaultPlace,
         currency: config.defaultCurrency,

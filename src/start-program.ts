@@ -21,6 +21,7 @@ export type Program = {
   address: string;
   /** Where the first admin token was made just now, to be shown once; undefined otherwise. */
   newAdminToken: string | undefined;
+  adminToken: string;
   warehouse: Warehouse;
   jobs: Jobs;
   stop(): Promise<void>;
@@ -64,7 +65,15 @@ export async function startProgram(options: { config: Config; log: Log }): Promi
     });
     lifecycle.onStop('http', () => app.close());
     const address = await listen(app, config);
-    return { app, address, newAdminToken: admin.created, warehouse, jobs, stop: () => lifecycle.stop() };
+    return {
+      app,
+      address,
+      newAdminToken: admin.created,
+      adminToken: admin.secret,
+      warehouse,
+      jobs,
+      stop: () => lifecycle.stop(),
+    };
   } catch (error) {
     await lifecycle.stop();
     throw error;

@@ -1,2 +1,115 @@
+import { existsSync, statfsSync } from 'node:fs';
 import { Command } from 'commander';
-export const doctorCommand = () => new Command('doctor');
+import { createPool, type Database } from '../base/db.ts';
+import { CodedError } from '../base/errors.ts';
+import { createLog } from '../base/log.ts';
+import { type Config, readConfig } from '../config.ts';
+import { pendingMigrations } from '../database/migrate.ts';
+import { openDatabase } from '../database/open-database.ts';
+import { countTail } from '../warehouse/fold.ts';
+import { tailLimit } from '../warehouse/gate.ts';
+
+type Finding = { level: 'ok' | 'warn' | 'fail'; text: string };
+const lowDiskBytes = 2 * 1024 ** 3;
+const countedTail = 1_000_000;
+const oldestMonth = 2;
+
+async function diagnose(config: Config): Promise<Finding[]> {
+  const findings: Finding[] = [
+    {
+      level: 'ok',
+      text: `configuration: read, ${config.databaseUrl === undefined ? `embedded PostgreSQL in ${config.dataDir}` : 'DATABASE_URL'}`,
+    },
+  ];
+  if (config.databaseUrl === undefined && existsSync(config.dataDir)) {
+    const disk = statfsSync(config.dataDir);
+    const free = disk.bavail * disk.bsize;
+    findings.push({
+      level: free < lowDiskBytes ? 'warn' : 'ok',
+      text: `disk: ${(free / 1024 ** 3).toFixed(1)} GB free at ${config.dataDir}`,
+    });
+  }
+  const database = await openDatabase({
+    databaseUrl: config.databaseUrl,
+    dataDir: config.dataDir,
+    log: createLog('error'),
+  });
+  const pool = createPool({
+    connectionString: database.connectionString,
+    applicationName: 'tillstream-doctor',
+    maximumConnections: 2,
+  });
+  try {
+    findings.push(...(await diagnoseDatabase(pool)));
+  } finally {
+    await pool.end();
+    await database.close();
+  }
+  return findings;
+}
+
+async function diagnoseDatabase(pool: Database): Promise<Finding[]> {
+  const { rows } = await pool.query(
+    "select current_setting('server_version') as version, current_setting('fsync') as fsync, current_setting('synchronous_commit') as commit",
+  );
+  const [server] = rows;
+  const findings: Finding[] = [{ level: 'ok', text: `PostgreSQL ${server.version} answers` }];
+  if (Number.parseInt(server.version, 10) < 18)
+    findings.push({ level: 'fail', text: 'PostgreSQL 18 or newer is needed' });
+  if (server.fsync !== 'on' || server.commit === 'off')
+    findings.push({
+      level: 'fail',
+      text: `fsync=${server.fsync}, synchronous_commit=${server.commit}: an accepted document may be lost`,
+    });
+  const pending = await pendingMigrations(pool);
+  if (pending.length > 0)
+    return [
+      ...findings,
+      { level: 'warn', text: `${pending.length} migrations are pending; they run at the next start` },
+    ];
+  findings.push({ level: 'ok', text: 'migrations: all applied' });
+  const tail = await countTail(pool, countedTail);
+  findings.push({
+    level: tail >= tailLimit ? 'warn' : 'ok',
+    text: `journal rows not folded yet: ${tail} (loading waits at ${tailLimit})`,
+  });
+  const holding = await pool.query(`
+    select pid, application_name, state, extract(epoch from now() - xact_start)::integer as seconds
+    from pg_stat_activity
+    where backend_xmin is not null and pid <> pg_backend_pid() and xact_start < now() - interval '5 seconds'
+    order by age(backend_xmin) desc limit 1`);
+  const [session] = holding.rows;
+  if (session !== undefined) {
+    findings.push({
+      level: 'warn',
+      text: `database session ${session.pid} (${session.application_name}, ${session.state}) has held the fold back for ${session.seconds} s; end it if it is not wanted`,
+    });
+  }
+  const stray = await pool.query(
+    `select count(*) as rows from stg.journal_default where received_at > now() - interval '${oldestMonth} months'`,
+  );
+  if (stray.rows[0].rows > 0)
+    findings.push({
+      level: 'warn',
+      text: `${stray.rows[0].rows} journal rows fell outside the monthly partitions; is the clock right?`,
+    });
+  return findings;
+}
+
+async function doctor(): Promise<void> {
+  let findings: Finding[];
+  try {
+    findings = await diagnose(readConfig());
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error;
+    findings = [{ level: 'fail', text: error.message }];
+  }
+  for (const finding of findings) console.log(`${finding.level.padEnd(4)}  ${finding.text}`);
+  if (findings.some((finding) => finding.level === 'fail')) process.exitCode = 1;
+}
+
+export function doctorCommand(): Command {
+  return new Command('doctor')
+    .description('tell what is found, what is wrong and what to do about it')
+    .action(doctor);
+}

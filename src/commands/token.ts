@@ -1,2 +1,87 @@
 import { Command } from 'commander';
-export const tokenCommand = () => new Command('token');
+import { createToken, listTokens, revokeToken, rotateToken, type Token } from '../auth/tokens.ts';
+import { createPool, type Database } from '../base/db.ts';
+import { createLog } from '../base/log.ts';
+import { readConfig } from '../config.ts';
+import { migrate } from '../database/migrate.ts';
+import { openDatabase } from '../database/open-database.ts';
+
+/** Opens the database, the running one or one of our own, for the length of one command. */
+async function withPool(work: (pool: Database) => Promise<void>): Promise<void> {
+  const config = readConfig();
+  const log = createLog('warn');
+  const database = await openDatabase({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, log });
+  const pool = createPool({
+    connectionString: database.connectionString,
+    applicationName: 'tillstream-token',
+    maximumConnections: 2,
+  });
+  try {
+    await migrate(pool, { log });
+    await work(pool);
+  } finally {
+    await pool.end();
+    await database.close();
+  }
+}
+
+function describe(token: Token): string {
+  const parts = [token.token_id, token.name, token.roles.join(','), token.place_id ?? 'all places'];
+  if (token.expires_at !== null) parts.push(`expires ${token.expires_at}`);
+  if (token.revoked_at !== null) parts.push(`revoked ${token.revoked_at}`);
+  return parts.join('  ');
+}
+
+function showSecret(token: Token & { secret: string }, json: boolean): void {
+  if (json) console.log(JSON.stringify(token));
+  else console.log(`${describe(token)}\nThe secret, shown this once: ${token.secret}`);
+}
+
+type CreateOptions = { name: string; role: string[]; place?: string; expires?: string; json?: boolean };
+
+export function tokenCommand(): Command {
+  const token = new Command('token').description('make, list, rotate and revoke tokens');
+  token
+    .command('create')
+    .description('make a token; its secret is shown once')
+    .requiredOption('--name <name>', 'what it is for')
+    .requiredOption('--role <role...>', 'admin, collector, analyst, marketer, operator')
+    .option('--place <id>', 'bind it to a place: it reads and writes no other')
+    .option('--expires <time>', 'RFC 3339 time after which it stops working')
+    .option('--json', 'print JSON')
+    .action((options: CreateOptions) =>
+      withPool(async (pool) => {
+        const made = await createToken(pool, {
+          name: options.name,
+          roles: options.role,
+          ...(options.place === undefined ? {} : { placeId: options.place }),
+          ...(options.expires === undefined ? {} : { expiresAt: options.expires }),
+        });
+        showSecret(made, options.json === true);
+      }),
+    );
+  token
+    .command('list')
+    .description('all tokens, without their secrets')
+    .option('--json', 'print JSON')
+    .action((options: { json?: boolean }) =>
+      withPool(async (pool) => {
+        const tokens = await listTokens(pool);
+        console.log(options.json === true ? JSON.stringify(tokens) : tokens.map(describe).join('\n'));
+      }),
+    );
+  token
+    .command('rotate')
+    .description('a new secret under the same id; the old one stops working')
+    .argument('<id>')
+    .option('--json', 'print JSON')
+    .action((id: string, options: { json?: boolean }) =>
+      withPool(async (pool) => showSecret(await rotateToken(pool, id), options.json === true)),
+    );
+  token
+    .command('revoke')
+    .description('end a token')
+    .argument('<id>')
+    .action((id: string) => withPool(async (pool) => console.log(describe(await revokeToken(pool, id)))));
+  return token;
+}

@@ -1,10 +1,10 @@
 import type { Config } from '../config.ts';
-import type { Reference } from '../reference/reference.ts';
+import type { ReferenceSnapshot } from '../reference/reference.ts';
 import type { Arrival, Incoming } from '../sales/sale.ts';
 import { parseReceipt } from './receipts.ts';
 
 export type ParseContext = {
-  reference: Reference;
+  current: ReferenceSnapshot;
   config: Pick<Config, 'strictTotals' | 'maximumFutureHours' | 'minimumDate'>;
 };
 

@@ -126,7 +126,7 @@ class ReceiptReader {
       );
       return { local: '2000-01-01T00:00:00' };
     }
-    const settings = context.reference.current().placeSettings(placeId, time, arrival.resolved.timeZone);
+    const settings = context.current.placeSettings(placeId, time, arrival.resolved.timeZone);
     const resolved = resolveTime(time, settings.timeZone, settings.businessDayStart);
     if (resolved.flag !== undefined) {
       const message =
@@ -156,8 +156,7 @@ class ReceiptReader {
       return given;
     }
     return (
-      context.reference.current().placeCurrency(placeId, time, arrival.resolved.timeZone) ??
-      arrival.resolved.currency
+      context.current.placeCurrency(placeId, time, arrival.resolved.timeZone) ?? arrival.resolved.currency
     );
   }
 

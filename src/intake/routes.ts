@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { trimBytes } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { CodedError, type Problem } from '../base/errors.ts';
 import type { Metrics } from '../base/metrics.ts';
@@ -11,7 +12,7 @@ import type { Arrival, Incoming, Outcome, Resolved, Source } from '../sales/sale
 import type { Stream } from '../stream/stream.ts';
 import { type Answer, answerBatch, answerSingle } from './answers.ts';
 import { decoded, readWhole } from './read-body.ts';
-import { keptHeadBytes, splitArray, splitLines, trim } from './split.ts';
+import { keptHeadBytes, splitArray, splitLines } from './split.ts';
 
 export type IntakeDeps = {
   stream: Stream;
@@ -151,7 +152,7 @@ class Intake {
 
   async whole(input: AsyncIterable<Buffer>): Promise<Answer> {
     const read = await readWhole(input, maximumBatchBytes);
-    const body = trim(read.body);
+    const body = trimBytes(read.body);
     const isArray = body[0] === 0x5b;
     if (!read.complete || (!isArray && read.size > maximumDocumentBytes)) {
       const limit = isArray ? maximumBatchBytes : maximumDocumentBytes;

@@ -1,3 +1,5 @@
+import { trimBytes } from '../base/bytes.ts';
+
 const quote = 0x22;
 const backslash = 0x5c;
 const isSpace = (byte: number) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
@@ -22,7 +24,7 @@ export function splitArray(body: Buffer): Buffer[] | null {
     } else if (byte === 0x7b || byte === 0x5b) depth++;
     else if (byte === 0x7d || (byte === 0x5d && depth > 0)) depth--;
     else if (depth === 0 && (byte === 0x2c || byte === 0x5d)) {
-      const element = trim(body.subarray(start, index));
+      const element = trimBytes(body.subarray(start, index));
       if (byte === 0x5d && element.length === 0 && elements.length === 0) closed = index;
       else if (element.length === 0) return null;
       else elements.push(element);
@@ -33,16 +35,8 @@ export function splitArray(body: Buffer): Buffer[] | null {
       }
     }
   }
-  if (closed < 0 || trim(body.subarray(closed + 1)).length > 0) return null;
+  if (closed < 0 || trimBytes(body.subarray(closed + 1)).length > 0) return null;
   return elements;
-}
-
-export function trim(bytes: Buffer): Buffer {
-  let start = 0;
-  let end = bytes.length;
-  while (start < end && isSpace(bytes[start]!)) start++;
-  while (end > start && isSpace(bytes[end - 1]!)) end--;
-  return bytes.subarray(start, end);
 }
 
 export type LongLine = { tooLong: number; head: Buffer };
@@ -67,7 +61,7 @@ export async function* splitLines(
     if (length > maximumBytes) return { tooLong: length, head: whole.subarray(0, keptHeadBytes) };
     const hasMark = first && whole[0] === 0xef && whole[1] === 0xbb && whole[2] === 0xbf;
     first = false;
-    const line = trim(hasMark ? whole.subarray(3) : whole);
+    const line = trimBytes(hasMark ? whole.subarray(3) : whole);
     return line.length === 0 ? undefined : line;
   };
   const keep = (part: Buffer) => {

@@ -22,7 +22,8 @@ export type Applied = {
   contribution: Contribution | null;
 };
 
-export type Parse = (arrival: Arrival) => Incoming;
+/** With a snapshot, the document is read under that version of the reference history. */
+export type Parse = (arrival: Arrival, snapshot?: ReferenceSnapshot) => Incoming;
 
 export const appliedColumns = `
   s.source, s.source_id, s.place_scope, s.sale_seq, s.place_id, s.business_date, s.reference_version, s.version,
@@ -62,13 +63,16 @@ export function recompute(
   parse: Parse,
 ): Contribution | null | undefined {
   if (applied.document === null) return undefined;
-  const parsed = parse({
-    source: applied.source,
-    receivedAtMs: applied.receivedAtMs,
-    contentType: applied.contentType,
-    body: applied.document,
-    resolved: applied.resolved,
-  });
+  const parsed = parse(
+    {
+      source: applied.source,
+      receivedAtMs: applied.receivedAtMs,
+      contentType: applied.contentType,
+      body: applied.document,
+      resolved: applied.resolved,
+    },
+    snapshot,
+  );
   if (parsed.sale === undefined) return undefined;
   const settings = snapshot.placeSettings(parsed.sale.placeId, parsed.sale.time, applied.resolved.timeZone);
   return contributionOf(parsed.sale, applied.receivedAtMs, settings);
