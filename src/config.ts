@@ -100,6 +100,9 @@ function readDatabaseUrl(env: Environment, report: Report): string | undefined {
   return report('DATABASE_URL', 'is not an address of the form postgres://user:password@host:5432/database');
 }
 
+const pathPattern = /^(\/[\w.-]+)+$/;
+const isDate = (text: string) => /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text));
+
 /** Reads and checks everything at once; the error lists every variable that is wrong. */
 export function readConfig(env: Environment = process.env): Config {
   const troubles: { pointer: string; code: string; message: string }[] = [];
@@ -107,70 +110,45 @@ export function readConfig(env: Environment = process.env): Config {
     troubles.push({ pointer: `/${name}`, code: 'invalid_variable', message: `${name} ${message}` });
     return undefined;
   };
+  const integer = (name: string, fallback: number, low: number, high: number) =>
+    readInteger(env, name, fallback, low, high, report);
+  const flag = (name: string, fallback: boolean) => readSwitch(env, name, fallback, report);
+  const checked = (name: string, fallback: string, valid: (text: string) => boolean, what: string) =>
+    readChecked(env, name, fallback, valid, what, report);
+  const oneOf = (name: string, fallback: string, choices: readonly string[]) =>
+    checked(name, fallback, (text) => choices.includes(text), `one of ${choices.join(', ')}`);
   const config: Config = {
     host: env.HOST || '127.0.0.1',
-    port: readInteger(env, 'PORT', 8080, 0, 65_535, report),
+    port: integer('PORT', 8080, 0, 65_535),
     portIsDefault: !env.PORT,
     dataDir: path.resolve(env.DATA_DIR || './data'),
     dataDirIsDefault: !env.DATA_DIR,
     databaseUrl: readDatabaseUrl(env, report),
-    logLevel: readChecked(
-      env,
-      'LOG_LEVEL',
-      'info',
-      (text) => logLevels.includes(text),
-      `one of ${logLevels.join(', ')}`,
-      report,
-    ) as LogLevel,
+    logLevel: oneOf('LOG_LEVEL', 'info', logLevels) as LogLevel,
     adminToken: readSecret(env, 'ADMIN_TOKEN', report),
     metricsToken: readSecret(env, 'METRICS_TOKEN', report),
     rateLimit: readRateLimit(env, report),
-    trustProxy: readSwitch(env, 'TRUST_PROXY', false, report),
-    basePath: readChecked(
-      env,
+    trustProxy: flag('TRUST_PROXY', false),
+    basePath: checked(
       'BASE_PATH',
       '',
-      (text) => /^(\/[\w.-]+)+$/.test(text),
+      (text) => pathPattern.test(text),
       'a path such as /tillstream, without a slash at its end',
-      report,
     ),
-    migrate: readSwitch(env, 'MIGRATE', true, report),
-    identity: readChecked(
-      env,
-      'IDENTITY',
-      'source',
-      (text) => text === 'source' || text === 'place',
-      'source or place',
-      report,
-    ) as 'source' | 'place',
-    strictTotals: readSwitch(env, 'STRICT_TOTALS', false, report),
+    migrate: flag('MIGRATE', true),
+    identity: oneOf('IDENTITY', 'source', ['source', 'place']) as 'source' | 'place',
+    strictTotals: flag('STRICT_TOTALS', false),
     defaultPlace: env.DEFAULT_PLACE || 'unknown',
-    defaultCurrency: readChecked(
-      env,
-      'DEFAULT_CURRENCY',
-      'RUB',
-      isCurrency,
-      'an ISO 4217 code such as RUB or EUR',
-      report,
-    ),
-    defaultTimeZone: readChecked(
-      env,
+    defaultCurrency: checked('DEFAULT_CURRENCY', 'RUB', isCurrency, 'an ISO 4217 code such as RUB or EUR'),
+    defaultTimeZone: checked(
       'DEFAULT_TIME_ZONE',
       'UTC',
       isTimeZone,
       'an IANA time zone such as Europe/Moscow',
-      report,
     ),
-    maximumFutureHours: readInteger(env, 'MAXIMUM_FUTURE_HOURS', 48, 0, 100_000, report),
-    minimumDate: readChecked(
-      env,
-      'MINIMUM_DATE',
-      '2000-01-01',
-      (text) => /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text)),
-      'a date such as 2000-01-01',
-      report,
-    ),
-    intakeTimeoutMs: readInteger(env, 'INTAKE_TIMEOUT_MS', 10_000, 100, 600_000, report),
+    maximumFutureHours: integer('MAXIMUM_FUTURE_HOURS', 48, 0, 100_000),
+    minimumDate: checked('MINIMUM_DATE', '2000-01-01', isDate, 'a date such as 2000-01-01'),
+    intakeTimeoutMs: integer('INTAKE_TIMEOUT_MS', 10_000, 100, 600_000),
   };
   if (troubles.length > 0) {
     const list = troubles.map((trouble) => `  ${trouble.message}`).join('\n');

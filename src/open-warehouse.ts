@@ -66,13 +66,7 @@ export async function openWarehouse(options: WarehouseOptions): Promise<Warehous
     await bringUpToDate(pool, config, log);
     const { epoch } = await settleInstallation(pool, config.identity);
     await ensurePartitions(pool, systemClock.nowMs());
-    const partitions = setInterval(() => {
-      ensurePartitions(pool, systemClock.nowMs()).catch((error) =>
-        log.error({ err: error }, 'no partition was made; the default one catches what comes'),
-      );
-    }, dayMs);
-    partitions.unref();
-    lifecycle.onStop('partitions', async () => clearInterval(partitions));
+    keepPartitions(pool, log, lifecycle);
 
     const reference = createReference({ pool, log });
     await reference.refresh();
@@ -146,4 +140,14 @@ function startFollowers(
   const rolling = startFollower({ name: 'roll-up', log, step: rollUp.step, idleMs: rollUpIdleMs });
   lifecycle.onStop('roll-up', () => rolling.stop());
   return folding;
+}
+
+function keepPartitions(pool: Database, log: Log, lifecycle: ReturnType<typeof createLifecycle>): void {
+  const timer = setInterval(() => {
+    ensurePartitions(pool, systemClock.nowMs()).catch((error) =>
+      log.error({ err: error }, 'no partition was made; the default one catches what comes'),
+    );
+  }, dayMs);
+  timer.unref();
+  lifecycle.onStop('partitions', async () => clearInterval(timer));
 }

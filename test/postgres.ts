@@ -1,7 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
 import { createPool, type Database } from '../src/base/db.ts';
-import { randomBytes } from 'node:crypto';
 import { sha256 } from '../src/base/ids.ts';
 import { createLog } from '../src/base/log.ts';
 import { openEmbeddedPostgres } from '../src/database/embedded-postgres.ts';
@@ -9,7 +9,9 @@ import { migrate, migrationsFolder, readMigrations } from '../src/database/migra
 
 export type TestDatabase = { connectionString: string; pool: Database; drop(): Promise<void> };
 
-const checkout = sha256(path.resolve(import.meta.dirname, '..')).toString('hex').slice(0, 8);
+const checkout = sha256(path.resolve(import.meta.dirname, '..'))
+  .toString('hex')
+  .slice(0, 8);
 const dataDir = path.join(tmpdir(), `tillstream-test-${userInfo().uid}-${checkout}`);
 /** The data is thrown away, so it need not survive a power cut. */
 const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '200' };
@@ -21,7 +23,12 @@ const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'o
 export async function createTestDatabase(): Promise<TestDatabase> {
   const log = createLog('warn');
   const server = await openEmbeddedPostgres({ dataDir, log, settings });
-  const admin = createPool({ connectionString: withDatabase(server.connectionString, 'postgres'), applicationName: 'test-admin', maximumConnections: 1, transactionTimeoutMs: 0 });
+  const admin = createPool({
+    connectionString: withDatabase(server.connectionString, 'postgres'),
+    applicationName: 'test-admin',
+    maximumConnections: 1,
+    transactionTimeoutMs: 0,
+  });
   const template = await prepareTemplate(admin, server.connectionString);
   const name = `test_${process.pid}_${randomBytes(4).toString('hex')}`;
   await admin.query(`create database ${name} template ${template} strategy file_copy`);
@@ -62,7 +69,11 @@ async function prepareTemplate(admin: Database, connectionString: string): Promi
     const building = `${template}_building`;
     await client.query(`drop database if exists ${building} with (force)`);
     await client.query(`create database ${building}`);
-    const pool = createPool({ connectionString: withDatabase(connectionString, building), applicationName: 'test-template', maximumConnections: 1 });
+    const pool = createPool({
+      connectionString: withDatabase(connectionString, building),
+      applicationName: 'test-template',
+      maximumConnections: 1,
+    });
     await migrate(pool, { log: createLog('warn') });
     await pool.end();
     await client.query(`alter database ${building} rename to ${template}`);

@@ -168,8 +168,8 @@ function readOrder(text: string | undefined, groupBy: readonly GroupColumn[], wr
 
 function readCursor(cursor: string | undefined, wrong: Wrong): number {
   if (cursor === undefined) return 0;
-  const offset = Number(Buffer.from(cursor, 'base64url').toString('latin1'));
-  if (Number.isSafeInteger(offset) && offset >= 0) return offset;
+  const offset = Buffer.from(cursor, 'base64url').toString('latin1');
+  if (/^\d{1,15}$/.test(offset)) return Number(offset);
   wrong('cursor', 'invalid_cursor', 'is not a next_cursor of an earlier answer');
   return 0;
 }

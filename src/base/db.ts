@@ -163,3 +163,12 @@ export function binaryArray<T extends ArrayType>(
   }
   return Buffer.concat(parts);
 }
+
+/** The same of one member of a list of rows. */
+export function binaryColumn<T extends ArrayType, R>(
+  type: T,
+  rows: readonly R[],
+  pick: (row: R) => ArrayValue<T> | null | undefined,
+): Buffer {
+  return binaryArray(type, rows.map(pick));
+}

@@ -5,6 +5,7 @@ import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
+  LogController,
   type RawReplyDefaultExpression,
   type RawRequestDefaultExpression,
   type RawServerDefault,
@@ -56,7 +57,7 @@ export async function createServer(deps: ServerDeps): Promise<App> {
   const { config, metrics } = deps;
   const app: App = fastify({
     loggerInstance: deps.log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     trustProxy: config.trustProxy,
     bodyLimit: managementBodyBytes,
     genReqId: (request) => {
@@ -170,6 +171,11 @@ function registerErrors(app: App): void {
     else if (coded.status >= 500)
       request.log.warn({ err: coded.cause ?? coded, code: coded.code }, 'a request was refused');
     if (coded.retryAfterSeconds !== undefined) reply.header('retry-after', coded.retryAfterSeconds);
+    if (!request.raw.readableEnded && request.routeOptions.config.rawBody === true) {
+      // What was not read must not stand in the way of the next request on this connection.
+      reply.header('connection', 'close');
+      request.raw.resume();
+    }
     if (coded.code === 'unauthorized') reply.header('www-authenticate', 'Bearer');
     return reply
       .code(coded.status)

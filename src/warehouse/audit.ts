@@ -1,5 +1,5 @@
 import type { Client, Database } from '../base/db.ts';
-import { binaryArray, inTransaction } from '../base/db.ts';
+import { binaryColumn, inTransaction } from '../base/db.ts';
 import { readSnapshot } from '../reference/load-reference.ts';
 import type { ReferenceSnapshot } from '../reference/reference.ts';
 import type { Contribution } from '../sales/contribution.ts';
@@ -103,12 +103,7 @@ async function computeExpected(client: Client, deps: AuditDeps, audited: Audited
     }
     await client.query({
       text: 'insert into audit_expected select * from unnest($1::jsonb[])',
-      values: [
-        binaryArray(
-          'jsonb',
-          contributions.map((contribution) => JSON.stringify([contribution])),
-        ),
-      ],
+      values: [binaryColumn('jsonb', contributions, (contribution) => JSON.stringify([contribution]))],
     });
     audited.sales += rows.length;
     deps.progress(audited.sales);

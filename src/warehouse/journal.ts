@@ -1,4 +1,4 @@
-import { binaryArray, type Client } from '../base/db.ts';
+import { binaryColumn, type Client } from '../base/db.ts';
 import { sha256 } from '../base/ids.ts';
 import type { Incoming, Verdict } from '../sales/sale.ts';
 
@@ -55,66 +55,27 @@ export async function appendRows(client: Client, epoch: number, rows: readonly J
     text: insertRows,
     values: [
       epoch,
-      binaryArray(
-        'int8',
-        rows.map((row) => row.position),
-      ),
-      binaryArray(
-        'timestamptz',
-        arrivals.map((arrival) => arrival.receivedAtMs),
-      ),
-      binaryArray(
+      binaryColumn('int8', rows, (row) => row.position),
+      binaryColumn('timestamptz', arrivals, (arrival) => arrival.receivedAtMs),
+      binaryColumn('text', arrivals, (arrival) => arrival.source),
+      binaryColumn(
         'text',
-        arrivals.map((arrival) => arrival.source),
+        arrivals,
+        (arrival) => arrival.sale?.sourceId ?? (arrival.sale ? null : arrival.sourceId),
       ),
-      binaryArray(
-        'text',
-        arrivals.map((arrival) => arrival.sale?.sourceId ?? (arrival.sale ? null : arrival.sourceId)),
-      ),
-      binaryArray(
-        'text',
-        arrivals.map((arrival) => arrival.sale?.version),
-      ),
-      binaryArray(
-        'int4',
-        rows.map((row) => row.saleSeq),
-      ),
-      binaryArray(
-        'text',
-        rows.map((row) => row.verdict),
-      ),
-      binaryArray('text', arrivals.map(placeOf)),
-      binaryArray(
-        'jsonb',
-        rows.map((row) => row.problems),
-      ),
-      binaryArray(
-        'jsonb',
-        arrivals.map((arrival) => resolvedText(arrival.resolved)),
-      ),
-      binaryArray(
-        'jsonb',
-        rows.map((row) => row.contributions),
-      ),
-      binaryArray(
-        'int8',
-        rows.map((row) => row.referenceVersion),
-      ),
-      binaryArray(
-        'bytea',
-        rows.map((row) => (row.keepBody ? row.arrival.body : null)),
-      ),
-      binaryArray(
-        'text',
-        arrivals.map((arrival) => arrival.contentType),
-      ),
-      binaryArray(
-        'text',
-        arrivals.map((arrival) => arrival.tokenId),
-      ),
-      binaryArray(
-        'int8',
-        arrivals.map((arrival) => (arrival.replayOf === undefined ? null : Number(arrival.replayOf))),
+      binaryColumn('text', arrivals, (arrival) => arrival.sale?.version),
+      binaryColumn('int4', rows, (row) => row.saleSeq),
+      binaryColumn('text', rows, (row) => row.verdict),
+      binaryColumn('text', arrivals, placeOf),
+      binaryColumn('jsonb', rows, (row) => row.problems),
+      binaryColumn('jsonb', arrivals, (arrival) => resolvedText(arrival.resolved)),
+      binaryColumn('jsonb', rows, (row) => row.contributions),
+      binaryColumn('int8', rows, (row) => row.referenceVersion),
+      binaryColumn('bytea', rows, (row) => (row.keepBody ? row.arrival.body : null)),
+      binaryColumn('text', arrivals, (arrival) => arrival.contentType),
+      binaryColumn('text', arrivals, (arrival) => arrival.tokenId),
+      binaryColumn('int8', arrivals, (arrival) =>
+        arrival.replayOf === undefined ? null : Number(arrival.replayOf),
       ),
     ],
   });
@@ -168,22 +129,10 @@ export async function appendTroubles(
     name: 'count-repeats',
     text: countRepeats,
     values: [
-      binaryArray(
-        'bytea',
-        list.map((group) => group.fingerprint),
-      ),
-      binaryArray(
-        'int8',
-        list.map((group) => group.rows[0]!.position),
-      ),
-      binaryArray(
-        'int8',
-        list.map((group) => group.rows.length),
-      ),
-      binaryArray(
-        'timestamptz',
-        list.map((group) => group.rows.at(-1)!.arrival.receivedAtMs),
-      ),
+      binaryColumn('bytea', list, (group) => group.fingerprint),
+      binaryColumn('int8', list, (group) => group.rows[0]!.position),
+      binaryColumn('int8', list, (group) => group.rows.length),
+      binaryColumn('timestamptz', list, (group) => group.rows.at(-1)!.arrival.receivedAtMs),
     ],
   });
   const fresh: JournalRow[] = [];

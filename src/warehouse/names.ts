@@ -1,4 +1,4 @@
-import { binaryArray, type Client } from '../base/db.ts';
+import { binaryColumn, type Client } from '../base/db.ts';
 import { zonedInstantMs } from '../base/time.ts';
 import type { Incoming } from '../sales/sale.ts';
 
@@ -45,18 +45,9 @@ export function createNames() {
       name,
       text,
       values: [
-        binaryArray(
-          'text',
-          list.map(([id]) => id),
-        ),
-        binaryArray(
-          'text',
-          list.map(([, entry]) => entry.name),
-        ),
-        binaryArray(
-          'timestamptz',
-          list.map(([, entry]) => (entry.name === undefined ? null : entry.atMs)),
-        ),
+        binaryColumn('text', list, ([id]) => id),
+        binaryColumn('text', list, ([, entry]) => entry.name),
+        binaryColumn('timestamptz', list, ([, entry]) => (entry.name === undefined ? null : entry.atMs)),
       ],
     });
   }

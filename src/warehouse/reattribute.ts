@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { binaryArray, type Database, inTransaction, sqlState } from '../base/db.ts';
+import { binaryColumn, type Database, inTransaction, sqlState } from '../base/db.ts';
 import type { Log } from '../base/log.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Reference } from '../reference/reference.ts';
@@ -70,18 +70,9 @@ export function createReattribution(deps: ReattributionDeps) {
       });
       if (keys.length === 0) return { scanned: 0, changed: 0, unreadable: 0 };
       const keyArrays = [
-        binaryArray(
-          'text',
-          keys.map((key) => key.source_id),
-        ),
-        binaryArray(
-          'text',
-          keys.map((key) => key.source),
-        ),
-        binaryArray(
-          'text',
-          keys.map((key) => key.place_scope),
-        ),
+        binaryColumn('text', keys, (key) => key.source_id),
+        binaryColumn('text', keys, (key) => key.source),
+        binaryColumn('text', keys, (key) => key.place_scope),
       ];
       const { rows } = await client.query({ name: 'reattribute-read', text: readLocked, values: keyArrays });
       const changes = rows

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { binaryArray, type Client } from '../base/db.ts';
+import { binaryColumn, type Client } from '../base/db.ts';
 import type { ReferenceSnapshot } from '../reference/reference.ts';
 import { type Contribution, contributionOf, negated } from '../sales/contribution.ts';
 import type { Arrival, Incoming, Resolved, Source } from '../sales/sale.ts';
@@ -118,46 +118,16 @@ export async function appendChanges(
     name: 'append-reattributed',
     text: appendReattributed,
     values: [
-      binaryArray(
-        'text',
-        list.map((one) => one.applied.source),
-      ),
-      binaryArray(
-        'text',
-        list.map((one) => one.applied.sourceId),
-      ),
-      binaryArray(
-        'text',
-        list.map((one) => one.applied.placeScope),
-      ),
-      binaryArray(
-        'int4',
-        list.map((one) => one.applied.saleSeq + 1),
-      ),
-      binaryArray(
-        'text',
-        list.map((one) => one.fresh?.place ?? one.applied.placeId),
-      ),
-      binaryArray(
-        'text',
-        list.map((one) => one.fresh?.date ?? one.applied.businessDate),
-      ),
-      binaryArray(
-        'jsonb',
-        signed.map((entries) => JSON.stringify(entries)),
-      ),
-      binaryArray(
-        'int8',
-        list.map((one) => one.applied.documentPosition),
-      ),
-      binaryArray(
-        'text',
-        list.map((one) => one.applied.version),
-      ),
-      binaryArray(
-        'jsonb',
-        list.map((one) => JSON.stringify(one.applied.resolved)),
-      ),
+      binaryColumn('text', list, (one) => one.applied.source),
+      binaryColumn('text', list, (one) => one.applied.sourceId),
+      binaryColumn('text', list, (one) => one.applied.placeScope),
+      binaryColumn('int4', list, (one) => one.applied.saleSeq + 1),
+      binaryColumn('text', list, (one) => one.fresh?.place ?? one.applied.placeId),
+      binaryColumn('text', list, (one) => one.fresh?.date ?? one.applied.businessDate),
+      binaryColumn('jsonb', signed, (entries) => JSON.stringify(entries)),
+      binaryColumn('int8', list, (one) => one.applied.documentPosition),
+      binaryColumn('text', list, (one) => one.applied.version),
+      binaryColumn('jsonb', list, (one) => JSON.stringify(one.applied.resolved)),
       epoch,
       version,
     ],

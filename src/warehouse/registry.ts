@@ -1,4 +1,4 @@
-import { binaryArray, type Client } from '../base/db.ts';
+import { binaryColumn, type Client } from '../base/db.ts';
 import type { Contribution } from '../sales/contribution.ts';
 import type { Incoming, Sale } from '../sales/sale.ts';
 import { resolvedText } from './journal.ts';
@@ -73,72 +73,26 @@ export async function registerFresh(
     name: 'register-fresh',
     text: insertFresh,
     values: [
-      binaryArray(
-        'int4',
-        sales.map((prepared) => prepared.index),
+      binaryColumn('int4', sales, (prepared) => prepared.index),
+      binaryColumn('text', arrivals, (arrival) => arrival.source),
+      binaryColumn('text', sales, (prepared) => prepared.placeScope),
+      binaryColumn('text', arrivals, (arrival) => arrival.sale.sourceId),
+      binaryColumn('text', arrivals, (arrival) => arrival.sale.version),
+      binaryColumn('bytea', sales, (prepared) => prepared.contentHash),
+      binaryColumn('text', arrivals, (arrival) => arrival.sale.status),
+      binaryColumn('text', arrivals, (arrival) => arrival.sale.placeId),
+      binaryColumn('text', sales, (prepared) => prepared.businessDate),
+      binaryColumn('timestamptz', arrivals, (arrival) => arrival.receivedAtMs),
+      binaryColumn('jsonb', arrivals, flagsText),
+      binaryColumn('jsonb', arrivals, (arrival) => resolvedText(arrival.resolved)),
+      binaryColumn('jsonb', sales, (prepared) =>
+        prepared.contribution ? `[${JSON.stringify(prepared.contribution)}]` : null,
       ),
-      binaryArray(
-        'text',
-        arrivals.map((arrival) => arrival.source),
-      ),
-      binaryArray(
-        'text',
-        sales.map((prepared) => prepared.placeScope),
-      ),
-      binaryArray(
-        'text',
-        arrivals.map((arrival) => arrival.sale.sourceId),
-      ),
-      binaryArray(
-        'text',
-        arrivals.map((arrival) => arrival.sale.version),
-      ),
-      binaryArray(
-        'bytea',
-        sales.map((prepared) => prepared.contentHash),
-      ),
-      binaryArray(
-        'text',
-        arrivals.map((arrival) => arrival.sale.status),
-      ),
-      binaryArray(
-        'text',
-        arrivals.map((arrival) => arrival.sale.placeId),
-      ),
-      binaryArray(
-        'text',
-        sales.map((prepared) => prepared.businessDate),
-      ),
-      binaryArray(
-        'timestamptz',
-        arrivals.map((arrival) => arrival.receivedAtMs),
-      ),
-      binaryArray('jsonb', arrivals.map(flagsText)),
-      binaryArray(
-        'jsonb',
-        arrivals.map((arrival) => resolvedText(arrival.resolved)),
-      ),
-      binaryArray(
-        'jsonb',
-        sales.map((prepared) =>
-          prepared.contribution ? `[${JSON.stringify(prepared.contribution)}]` : null,
-        ),
-      ),
-      binaryArray(
-        'bytea',
-        arrivals.map((arrival) => arrival.body),
-      ),
-      binaryArray(
-        'text',
-        arrivals.map((arrival) => arrival.contentType),
-      ),
-      binaryArray(
-        'text',
-        arrivals.map((arrival) => arrival.tokenId),
-      ),
-      binaryArray(
-        'int8',
-        arrivals.map((arrival) => (arrival.replayOf === undefined ? null : Number(arrival.replayOf))),
+      binaryColumn('bytea', arrivals, (arrival) => arrival.body),
+      binaryColumn('text', arrivals, (arrival) => arrival.contentType),
+      binaryColumn('text', arrivals, (arrival) => arrival.tokenId),
+      binaryColumn('int8', arrivals, (arrival) =>
+        arrival.replayOf === undefined ? null : Number(arrival.replayOf),
       ),
       epoch,
       referenceVersion,
@@ -171,18 +125,9 @@ export async function lockRegistered(
     name: 'lock-registered',
     text: lockKnown,
     values: [
-      binaryArray(
-        'text',
-        sales.map((prepared) => prepared.arrival.sale.sourceId),
-      ),
-      binaryArray(
-        'text',
-        sales.map((prepared) => prepared.arrival.source),
-      ),
-      binaryArray(
-        'text',
-        sales.map((prepared) => prepared.placeScope),
-      ),
+      binaryColumn('text', sales, (prepared) => prepared.arrival.sale.sourceId),
+      binaryColumn('text', sales, (prepared) => prepared.arrival.source),
+      binaryColumn('text', sales, (prepared) => prepared.placeScope),
     ],
   });
   return new Map(
@@ -222,14 +167,8 @@ export async function readAppliedRows(
     name: 'read-applied',
     text: readApplied,
     values: [
-      binaryArray(
-        'int8',
-        list.map((current) => current.journalPosition),
-      ),
-      binaryArray(
-        'timestamptz',
-        list.map((current) => current.journalAtMs),
-      ),
+      binaryColumn('int8', list, (current) => current.journalPosition),
+      binaryColumn('timestamptz', list, (current) => current.journalAtMs),
     ],
   });
   return new Map(
@@ -263,51 +202,18 @@ export async function updateRegistered(
     name: 'update-registered',
     text: updateKnown,
     values: [
-      binaryArray(
-        'text',
-        sales.map((sale) => sale.sourceId),
-      ),
-      binaryArray(
-        'text',
-        sales.map((sale) => sale.source),
-      ),
-      binaryArray(
-        'text',
-        updates.map((update) => update.prepared.placeScope),
-      ),
-      binaryArray(
-        'text',
-        sales.map((sale) => sale.version),
-      ),
-      binaryArray(
-        'bytea',
-        updates.map((update) => update.prepared.contentHash),
-      ),
-      binaryArray(
-        'int8',
-        updates.map((update) => update.position),
-      ),
-      binaryArray(
-        'timestamptz',
-        updates.map((update) => update.prepared.arrival.receivedAtMs),
-      ),
-      binaryArray(
-        'int4',
-        updates.map((update) => update.saleSeq),
-      ),
-      binaryArray(
-        'text',
-        sales.map((sale) => sale.status),
-      ),
-      binaryArray(
-        'text',
-        sales.map((sale) => sale.placeId),
-      ),
+      binaryColumn('text', sales, (sale) => sale.sourceId),
+      binaryColumn('text', sales, (sale) => sale.source),
+      binaryColumn('text', updates, (update) => update.prepared.placeScope),
+      binaryColumn('text', sales, (sale) => sale.version),
+      binaryColumn('bytea', updates, (update) => update.prepared.contentHash),
+      binaryColumn('int8', updates, (update) => update.position),
+      binaryColumn('timestamptz', updates, (update) => update.prepared.arrival.receivedAtMs),
+      binaryColumn('int4', updates, (update) => update.saleSeq),
+      binaryColumn('text', sales, (sale) => sale.status),
+      binaryColumn('text', sales, (sale) => sale.placeId),
       referenceVersion,
-      binaryArray(
-        'text',
-        updates.map((update) => update.prepared.businessDate),
-      ),
+      binaryColumn('text', updates, (update) => update.prepared.businessDate),
     ],
   });
 }

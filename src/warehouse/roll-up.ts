@@ -1,4 +1,4 @@
-import { binaryArray, type Client, type Database, inTransaction } from '../base/db.ts';
+import { binaryColumn, type Client, type Database, inTransaction } from '../base/db.ts';
 import type { Log } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
 import { categoryFamily, type MartSchema, productFamily, rollUpLock, salesFamily } from './fold.ts';
@@ -114,18 +114,9 @@ export function createRollUp(deps: RollUpDeps) {
       name: `roll-up-${schema}-${level}`,
       text: rollUpStatement(schema, level),
       values: [
-        binaryArray(
-          'text',
-          marks.rows.map((mark) => mark.place_id),
-        ),
-        binaryArray(
-          'text',
-          marks.rows.map((mark) => mark.period),
-        ),
-        binaryArray(
-          'int8',
-          marks.rows.map((mark) => mark.mark),
-        ),
+        binaryColumn('text', marks.rows, (mark) => mark.place_id),
+        binaryColumn('text', marks.rows, (mark) => mark.period),
+        binaryColumn('int8', marks.rows, (mark) => mark.mark),
       ],
     });
     return done.rows[0]!.periods;

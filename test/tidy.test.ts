@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+
+const root = path.resolve(import.meta.dirname, '..');
+
+/** Which rooms of src a room may import. An edge that is not here is a decision to be made, not a detail. */
+const capabilities = ['intake', 'warehouse', 'analytics', 'imports'];
+const below = ['base', 'sales', 'stream', 'http', 'auth', 'jobs', 'reference', 'database'];
+const allowed: Record<string, readonly string[]> = {
+  base: [],
+  sales: ['base'],
+  database: ['base'],
+  stream: ['base', 'sales'],
+  jobs: ['base'],
+  auth: ['base', 'http'],
+  http: ['base', 'auth', 'config.ts'],
+  reference: ['base', 'sales', 'http', 'jobs', 'config.ts'],
+  intake: [...below, 'config.ts'],
+  imports: [...below],
+  warehouse: [...below, 'config.ts'],
+  analytics: [...below, 'warehouse', 'config.ts'],
+  commands: [...below, ...capabilities, 'config.ts', 'open-warehouse.ts', 'start-program.ts'],
+  'config.ts': ['base'],
+  'open-warehouse.ts': [...below, ...capabilities, 'config.ts'],
+  'start-program.ts': [...below, ...capabilities, 'config.ts', 'open-warehouse.ts'],
+  'main.ts': ['base', 'commands'],
+};
+/** A capability reads the warehouse through these, never through its insides. */
+const warehouseDoors = ['query-figures.ts'];
+
+const files = ['src', 'test', 'bench'].flatMap((folder) =>
+  readdirSync(path.join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => path.relative(root, path.join(entry.parentPath, entry.name))),
+);
+const sources = files.filter((file) => file.startsWith('src/'));
+const read = (file: string) => readFileSync(path.join(root, file), 'utf8');
+const roomOf = (file: string) => file.split('/')[1]!;
+
+test('imports follow the layers', () => {
+  const wrong: string[] = [];
+  for (const file of sources) {
+    for (const match of read(file).matchAll(/from '(\.[^']+)'/g)) {
+      const target = path.relative(root, path.resolve(root, path.dirname(file), match[1]!));
+      const [from, to] = [roomOf(file), roomOf(target)];
+      if (from === to) continue;
+      if (!allowed[from]?.includes(to)) wrong.push(`${file} imports ${target}`);
+      if (from === 'analytics' && to === 'warehouse' && !warehouseDoors.includes(path.basename(target)))
+        wrong.push(`${file} imports ${target}`);
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test('files stay small', () => {
+  const lengths = sources.map((file) => ({ file, lines: read(file).split('\n').length }));
+  assert.deepEqual(
+    lengths.filter(({ lines }) => lines > 400),
+    [],
+  );
+  const median = lengths.map(({ lines }) => lines).sort((a, b) => a - b)[lengths.length >> 1]!;
+  assert.ok(median <= 130, `the median file has ${median} lines`);
+});
+
+test('functions stay under 70 lines', () => {
+  const long: string[] = [];
+  for (const file of sources) {
+    const lines = read(file).split('\n');
+    let start: { line: number; indent: string; name: string } | undefined;
+    for (const [index, line] of lines.entries()) {
+      const opening =
+        /^(\s*)(?:export )?(?:async )?(?:function\*? (\w+)|(?:private |async )*(\w+)\([^)]*\)[^=;]*\{$)/.exec(
+          line,
+        );
+      if (start === undefined && opening !== null && !/^\s*(if|for|while|switch|return)\b/.test(line))
+        start = { line: index, indent: opening[1]!, name: opening[2] ?? opening[3]! };
+      if (start !== undefined && line === `${start.indent}}`) {
+        const isFactory = /^(create|register)/.test(start.name);
+        if (!isFactory && index - start.line >= 70)
+          long.push(`${file}:${start.line + 1} ${start.name} ${index - start.line}`);
+        start = undefined;
+      }
+    }
+  }
+  assert.deepEqual(long, []);
+});
+
+test('nothing that hides its purpose', () => {
+  const names = /(^|\/)(index|utils|common|helpers|types)\.ts$/;
+  assert.deepEqual(
+    files.filter((file) => names.test(file)),
+    [],
+  );
+  const forbidden = sources.filter((file) => /@ts-ignore|export \*|: any\b/.test(read(file)));
+  assert.deepEqual(forbidden, []);
+  const environment = sources.filter(
+    (file) =>
+      file !== 'src/config.ts' &&
+      /process\.env\b(?!\.PATH)/.test(read(file)) &&
+      !file.startsWith('src/database/'),
+  );
+  assert.deepEqual(environment, []);
+});
+
+test('folders are at most two deep below src', () => {
+  assert.deepEqual(
+    sources.filter((file) => file.split('/').length > 4),
+    [],
+  );
+  assert.ok(statSync(path.join(root, 'migrations')).isDirectory());
+});

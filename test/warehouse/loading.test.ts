@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { systemClock } from '../../src/base/clock.ts';
+import { createPool } from '../../src/base/db.ts';
+import { createLog } from '../../src/base/log.ts';
+import { createMetrics } from '../../src/base/metrics.ts';
+import { parseDocument } from '../../src/intake/parse-document.ts';
+import { createReference } from '../../src/reference/load-reference.ts';
+import type { Arrival, Incoming } from '../../src/sales/sale.ts';
+import { createDirectStream } from '../../src/stream/direct-stream.ts';
+import { countTail, createFold } from '../../src/warehouse/fold.ts';
+import { createGate } from '../../src/warehouse/gate.ts';
+import { ensurePartitions, settleInstallation } from '../../src/warehouse/installation.ts';
+import { createLoader } from '../../src/warehouse/load.ts';
+import { createTestDatabase, type TestDatabase } from '../postgres.ts';
+import { receipt } from '../program.ts';
+
+let database: TestDatabase;
+let loader: ReturnType<typeof createLoader>;
+let fold: ReturnType<typeof createFold>;
+const log = createLog('silent');
+const metrics = createMetrics();
+let parse: (changes: Record<string, unknown>) => Incoming;
+
+before(async () => {
+  database = await createTestDatabase();
+  const { pool } = database;
+  const { epoch } = await settleInstallation(pool, 'source');
+  await ensurePartitions(pool, Date.now());
+  const reference = createReference({ pool, log });
+  await reference.refresh();
+  loader = createLoader({ pool, reference, epoch, identity: 'source', log, metrics });
+  fold = createFold({ pool, epoch, log, metrics });
+  const config = { strictTotals: false, maximumFutureHours: 48, minimumDate: '2000-01-01' };
+  parse = (changes) => {
+    const arrival: Arrival = {
+      source: 'receipt',
+      receivedAtMs: Date.now(),
+      contentType: 'application/json',
+      body: Buffer.from(JSON.stringify(receipt(changes))),
+      resolved: { placeId: 'unknown', currency: 'RUB', timeZone: 'UTC' },
+    };
+    return parseDocument(arrival, { current: reference.current(), config });
+  };
+});
+after(() => database.drop());
+
+const count = async (text: string) =>
+  (await database.pool.query(`select count(*) as n from ${text}`)).rows[0].n as number;
+const foldAll = async () => {
+  while ((await fold.step()) > 0);
+};
+
+test('transactions that commit out of order: the fold skips nothing', async () => {
+  const blocked = await database.pool.connect();
+  await blocked.query('begin');
+  // An older transaction with journal rows of its own, still open while younger ones commit and are folded.
+  await blocked.query('select pg_current_xact_id()');
+  await loader.load([parse({ transaction_id: 'younger' })]);
+  await foldAll();
+  assert.equal(await countTail(database.pool, 100), 1, 'the younger row must wait for the older transaction');
+  await blocked.query({
+    text: `insert into stg.journal (epoch, received_at, source, source_id, verdict, contributions, document)
+      select epoch, received_at, source, 'older', verdict, contributions, document from stg.journal where source_id = 'younger'`,
+  });
+  await blocked.query('commit');
+  blocked.release();
+  await foldAll();
+  assert.equal(await countTail(database.pool, 100), 0);
+  const { rows } = await database.pool.query('select sum(receipts)::integer as receipts from cdm.sales_hour');
+  assert.equal(rows[0].receipts, 2);
+  await database.pool.query(
+    "delete from stg.journal where source_id = 'older'; truncate cdm.sales_hour, cdm.category_hour, cdm.product_day, cdm.place_pulse",
+  );
+});
+
+test('a document that the database refuses is rejected alone, its neighbours load', async () => {
+  await database.pool.query(`
+    create function refuse() returns trigger language plpgsql as $$
+    begin if new.source_id = 'culprit' then raise exception 'not this one' using errcode = '22000'; end if; return new; end $$;
+    create trigger refuse before insert on stg.sale for each row execute function refuse()`);
+  const ids = Array.from({ length: 9 }, (_, index) => (index === 4 ? 'culprit' : `neighbour-${index}`));
+  const outcomes = await loader.load(ids.map((id) => parse({ transaction_id: id })));
+  assert.deepEqual(
+    outcomes.map((outcome) => outcome.verdict),
+    ids.map((id) => (id === 'culprit' ? 'rejected' : 'accepted')),
+  );
+  assert.equal(outcomes[4]!.problems[0]!.code, 'refused_by_database');
+  assert.equal(await count("stg.sale where source_id like 'neighbour-%'"), 8);
+  await database.pool.query('drop trigger refuse on stg.sale; drop function refuse()');
+});
+
+for (const state of ['40P01', '40001', '55P03', '53100', '57P01', '08006']) {
+  test(`SQLSTATE ${state} rejects nothing and loses nothing`, async () => {
+    const pool = createPool({
+      connectionString: database.connectionString,
+      applicationName: 'trouble',
+      maximumConnections: 2,
+    });
+    await pool.query('create sequence if not exists failures');
+    await pool.query(`
+      create or replace function stumble() returns trigger language plpgsql as $$
+      begin if nextval('failures') <= 2 then raise exception 'stumbled' using errcode = '${state}'; end if; return new; end $$;
+      create trigger stumble before insert on stg.sale for each row execute function stumble()`);
+    const stream = createDirectStream({
+      load: loader.load as never,
+      admit: async () => true,
+      clock: systemClock,
+      log,
+    });
+    const outcomes = await stream.append([parse({ transaction_id: `after-${state}` })], Date.now() + 10_000);
+    assert.equal(outcomes[0]!.verdict, 'accepted');
+    assert.equal(await count(`stg.journal where source_id = 'after-${state}'`), 1);
+    assert.equal(await count(`stg.journal where verdict = 'rejected' and source_id = 'after-${state}'`), 0);
+    await pool.query('drop trigger stumble on stg.sale; drop sequence failures');
+    await stream.stop();
+    await pool.end();
+  });
+}
+
+test('trouble that lasts past the deadline is told, and nothing is stored', async () => {
+  const stream = createDirectStream({
+    load: async () => {
+      throw Object.assign(new Error('no room'), { code: '53100' });
+    },
+    admit: async () => true,
+    clock: systemClock,
+    log,
+  });
+  await assert.rejects(stream.append([parse({ transaction_id: 'lasting' })], Date.now() + 200), {
+    code: 'database_unavailable',
+    retryAfterSeconds: 2,
+  });
+  await stream.stop();
+});
+
+test('two loaders with the same sales in any order: each sale once, the highest revision stands', async () => {
+  const other = createLoader({
+    pool: database.pool,
+    reference: createReference({ pool: database.pool, log }),
+    epoch: 1,
+    identity: 'source',
+    log,
+    metrics,
+  });
+  const batch = (revision: number, reversed: boolean) => {
+    const documents = Array.from({ length: 200 }, (_, index) =>
+      parse({ transaction_id: `both-${index}`, revision, note: revision }),
+    );
+    return reversed ? documents.reverse() : documents;
+  };
+  const loads = Array.from({ length: 12 }, (_, index) =>
+    (index % 2 === 0 ? loader : other).load(batch(index % 4, index % 3 === 0)),
+  );
+  await Promise.all(loads);
+  assert.equal(await count("stg.sale where source_id like 'both-%'"), 200);
+  assert.equal(await count("stg.sale where source_id like 'both-%' and version = '0000000003'"), 200);
+  const { rows } = await database.pool.query(`
+    select sum(receipts)::integer as receipts from stg.journal as j cross join lateral cdm.contribution_rows(j.contributions) as r
+    where j.source_id like 'both-%' and r.scope = 0`);
+  assert.equal(rows[0].receipts, 200);
+});
+
+test('documents of one sale within one batch are applied in their order', async () => {
+  const outcomes = await loader.load([
+    parse({ transaction_id: 'same', revision: 1 }),
+    parse({ transaction_id: 'same', revision: 0 }),
+    parse({ transaction_id: 'same', revision: 1 }),
+    parse({ transaction_id: 'same', revision: 3 }),
+    parse({ transaction_id: 'same', revision: 2 }),
+    parse({ transaction_id: 'same', revision: 3, note: 'other' }),
+  ]);
+  assert.deepEqual(
+    outcomes.map((outcome) => outcome.verdict),
+    ['accepted', 'stale', 'duplicate', 'corrected', 'stale', 'conflict'],
+  );
+});
+
+test('past the bound of the tail loading waits, and then says so', async () => {
+  await loader.load(Array.from({ length: 30 }, (_, index) => parse({ transaction_id: `tail-${index}` })));
+  const gate = createGate({ pool: database.pool, clock: systemClock, metrics, limit: 20 });
+  assert.equal(await gate.admit(1, Date.now() + 100), false);
+  const stream = createDirectStream({
+    load: loader.load as never,
+    admit: gate.admit,
+    clock: systemClock,
+    log,
+  });
+  await assert.rejects(stream.append([parse({ transaction_id: 'waiting' })], Date.now() + 200), {
+    code: 'overloaded',
+  });
+  assert.equal(await count("stg.sale where source_id = 'waiting'"), 0);
+  const waiting = stream.append([parse({ transaction_id: 'waiting' })], Date.now() + 10_000);
+  await foldAll();
+  assert.equal((await waiting)[0]!.verdict, 'accepted');
+  await stream.stop();
+});
