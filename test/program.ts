@@ -37,7 +37,7 @@ export async function startTestProgram(env: Record<string, string> = {}): Promis
     DATA_DIR: dataDir,
     PORT: '0',
     ADMIN_TOKEN: adminToken,
-    LOG_LEVEL: 'silent',
+    LOG_LEVEL: process.env.TEST_LOG ?? 'silent',
     ...env,
   });
   const program = await startProgram({ config, log: createLog(config.logLevel) });

@@ -47,8 +47,10 @@ export function createPool(options: PoolOptions): Database {
       '-c jit=off',
     ].join(' '),
   });
-  // An idle connection that breaks is replaced at the next query; without a listener it would end the process.
+  // A connection that breaks is replaced at the next query, and the query that ran on it fails by itself;
+  // without a listener, idle or in use, it would end the process.
   pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
 }
 

@@ -144,9 +144,9 @@ async function correct(
       sales.map((sale) => sale.placeScope),
     ];
     await client.query({
-      text: `select from stg.sale where (source_id, source, place_scope) in (select * from unnest($1::text[], $2::text[], $3::text[]))
+      text: `select from stg.sale where source_id = any($1::text[])
         order by source_id, source, place_scope for update`,
-      values: keys,
+      values: [keys[0]],
     });
     const { rows } = await client.query({
       text: `select ${appliedColumns} from unnest($1::text[], $2::text[], $3::text[]) as k(source_id, source, place_scope)

@@ -86,7 +86,9 @@ export function differs(change: Change): boolean {
 
 const appendReattributed = `
   with input as materialized (
-    select i.*, nextval('stg.journal_position') as position, now() as at
+    select i.*, nextval('stg.journal_position') as position,
+      -- Milliseconds, as every arrival has: the registry finds its journal row by this time too.
+      date_trunc('milliseconds', now()) as at
     from unnest($1::text[], $2::text[], $3::text[], $4::int4[], $5::text[], $6::text[], $7::jsonb[], $8::int8[], $9::text[], $10::jsonb[])
       as i(source, source_id, place_scope, sale_seq, place_id, business_date, contributions, replay_of, version, resolved)
   ),

@@ -36,7 +36,10 @@ export async function replayDocuments(deps: ReplayDeps, request: ReplayRequest):
   const arrivals = request.positions.map((position) =>
     arrivalOf(found.get(position), position, request, deps.clock.nowMs()),
   );
-  const outcomes = await deps.stream.append(arrivals.map((arrival) => deps.parse(arrival)), request.deadlineMs);
+  const outcomes = await deps.stream.append(
+    arrivals.map((arrival) => deps.parse(arrival)),
+    request.deadlineMs,
+  );
   return outcomes.map((outcome, index) => ({
     replay_of: request.positions[index]!,
     position: outcome?.position ?? '',
