@@ -152,9 +152,9 @@ function postmasterPid(clusterDir: string): number | undefined {
 }
 
 /** Whether the pid in a left-over postmaster.pid belongs to another program by now. */
-function isForeignProcess(pid: number): boolean {
+function isForeignProcess(pid: number, clusterDir: string): boolean {
   try {
-    return !readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('postgres');
+    return !readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(clusterDir);
   } catch {
     return false;
   }
@@ -176,7 +176,7 @@ async function startServer(
   }
   handOver(clusterDir, runner);
   const stale = postmasterPid(clusterDir);
-  if (stale !== undefined && isForeignProcess(stale))
+  if (stale !== undefined && isForeignProcess(stale, clusterDir))
     rmSync(path.join(clusterDir, 'postmaster.pid'), { force: true });
   const port = known !== undefined && (await isFree(known.port)) ? known.port : await freePort();
   const file = { port, password };
@@ -284,7 +284,8 @@ async function launch(
   const deadline = Date.now() + startWaitMs;
   // Crash recovery after a kill may take a while; an early end is known at once.
   while (ended === undefined && Date.now() < deadline) {
-    if (readStatus(clusterDir) === 'ready') return;
+    // The file may be a left-over that says "ready" of a server that is gone.
+    if (postmasterPid(clusterDir) === child.pid && readStatus(clusterDir) === 'ready') return;
     await sleep(20);
   }
   const tail = readFileSync(logFile, 'utf8').trim().split('\n').slice(-5).join('\n');

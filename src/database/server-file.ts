@@ -1,4 +1,13 @@
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError } from '../base/errors.ts';
@@ -53,13 +62,16 @@ export async function withServerLock<T>(dataDir: string, work: () => Promise<T>)
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
     let owner = Number.NaN;
+    let writtenMs = 0;
     try {
       owner = Number(readFileSync(name, 'utf8'));
+      writtenMs = statSync(name).mtimeMs;
     } catch {
       continue;
     }
     // An empty file belongs to someone who is just about to write their pid.
-    if (owner > 0 && (owner === process.pid || !isAlive(owner))) rmSync(name, { force: true });
+    const reused = owner === process.pid && writtenMs < Date.now() - process.uptime() * 1000;
+    if (owner > 0 && (reused || !isAlive(owner))) rmSync(name, { force: true });
     if (Date.now() > deadline) {
       throw new CodedError(
         'postgres_failed',
