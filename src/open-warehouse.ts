@@ -99,7 +99,12 @@ export async function openWarehouse(options: WarehouseOptions): Promise<Warehous
       reference,
       stream,
       parse: (arrival, snapshot) =>
-        parseDocument(arrival, { current: snapshot ?? reference.current(), config }),
+        parseDocument(arrival, {
+          current: snapshot ?? reference.current(),
+          config,
+          // With a snapshot of its own, a sale that counts already is computed anew.
+          accepted: snapshot !== undefined,
+        }),
       resolvedDefaults: {
         placeId: config.defaultPlace,
         currency: config.defaultCurrency,

@@ -93,7 +93,7 @@ test('nothing that hides its purpose', () => {
     files.filter((file) => names.test(file)),
     [],
   );
-  const forbidden = sources.filter((file) => /@ts-ignore|export \*|: any\b/.test(read(file)));
+  const forbidden = sources.filter((file) => /@ts-ignore|export \*|: any\b(?!\()/.test(read(file)));
   assert.deepEqual(forbidden, []);
   const environment = sources.filter(
     (file) =>

@@ -1,7 +1,8 @@
 import type { Database } from '../base/db.ts';
 import { inTransaction } from '../base/db.ts';
 import { amountToNumber, averageMinor, currencyDigits } from '../base/money.ts';
-import { type FiguresQuery, type FiguresRow, figuresStatement } from '../warehouse/query-figures.ts';
+import type { FiguresQuery } from '../warehouse/query-figures.ts';
+import { type ReadFigures, readFigures } from './read-figures.ts';
 
 export type PlaceSummary = {
   place_id: string;
@@ -15,30 +16,29 @@ export type PlaceSummary = {
   category_analytics: Record<string, { total_spent: number; average_receipt: number | null }>;
 };
 
-type PlaceRow = FiguresRow & { place_id: string };
-
 /** The figures of each place and currency, with its categories; both statements read one snapshot. */
 export async function summarizePlaces(
   pool: Database,
+  statements: ReadFigures,
   query: Pick<FiguresQuery, 'from' | 'to' | 'sources' | 'places'>,
 ): Promise<PlaceSummary[]> {
   const { whole, categories, names } = await inTransaction(
     pool,
     async (client) => {
       await client.query('lock table cdm.generation in access share mode');
-      const whole = await client.query<PlaceRow>(
-        figuresStatement({ ...query, granularity: 'total', groupBy: ['place'] }),
-      );
-      const categories = await client.query<PlaceRow & { category: string }>(
-        figuresStatement({ ...query, granularity: 'total', groupBy: ['place', 'category'] }),
-      );
+      const total = { ...query, granularity: 'total' } as const;
+      const whole = await readFigures(client, statements, { ...total, groupBy: ['place'] });
+      const categories = await readFigures(client, statements, {
+        ...total,
+        groupBy: ['place', 'category'],
+      });
       const names = await client.query<{ place_id: string; place_name: string }>({
         text: 'select place_id, place_name from ops.place where place_id = any($1) and place_name is not null',
-        values: [whole.rows.map((row) => row.place_id)],
+        values: [whole.map((row) => row.place_id)],
       });
       return {
-        whole: whole.rows,
-        categories: categories.rows,
+        whole,
+        categories,
         names: new Map(names.rows.map((row) => [row.place_id, row.place_name])),
       };
     },
@@ -55,13 +55,13 @@ export async function summarizePlaces(
     const entries = (ofPlace.get(JSON.stringify([row.place_id, row.currency])) ?? []).map(
       (one) =>
         [
-          one.category,
+          one.category!,
           { total_spent: money(one.sales), average_receipt: average(one.sales, one.receipts) },
         ] as const,
     );
     return {
-      place_id: row.place_id,
-      place_name: names.get(row.place_id) ?? row.place_id,
+      place_id: row.place_id!,
+      place_name: names.get(row.place_id!) ?? row.place_id!,
       currency: row.currency,
       total_purchases: row.receipts,
       average_receipt: average(row.sales, row.receipts),

@@ -1,26 +1,31 @@
 import { Readable } from 'node:stream';
 import { Type } from 'typebox';
-import { CodedError, type Problem } from '../base/errors.ts';
+import { CodedError } from '../base/errors.ts';
 import type { App } from '../http/server.ts';
-import { type AnalyticsDeps, answerSales, type SalesAnswer } from './answer-sales.ts';
+import { type AnalyticsDeps, answerSales } from './answer-sales.ts';
 import { csvChunks } from './csv.ts';
 import { summarizePlaces } from './place-summary.ts';
+import { createStatementNames } from './read-figures.ts';
+import { limitPlaces, type Parameter, ParameterReader } from './read-parameters.ts';
+import { salesCells } from './sales-csv.ts';
 import {
+  allSources,
   comparisons,
-  earliest,
   granularities,
   groupColumns,
   itemisedSources,
-  latest,
-  limitPlaces,
-  readDate,
   readSalesRequest,
   type SalesParameters,
 } from './sales-request.ts';
 
 const Nullable = Type.Union([Type.Number(), Type.Null()]);
+const NullableText = Type.Union([Type.String(), Type.Null()]);
 const Several = (description: string) =>
-  Type.Optional(Type.Union([Type.String(), Type.Array(Type.String())], { description }));
+  Type.Optional(
+    Type.Union([Type.String(), Type.Array(Type.String())], {
+      description: `${description}; repeated or comma separated, a value with a comma in double quotes`,
+    }),
+  );
 const businessDate = (description: string) => Type.Optional(Type.String({ description }));
 
 const summaryExample = {
@@ -59,27 +64,71 @@ const Query = Type.Object({
   product_id: Several('only these products'),
   category: Several('only these categories'),
   payment_method: Several('only these payment methods'),
-  source: Several(`only these kinds of document; ${itemisedSources.join(', ')} where none is given`),
+  source: Several(`of ${allSources.join(', ')}; ${itemisedSources.join(', ')} where none is given`),
   group: Several('only places of these groups'),
-  order: Type.Optional(Type.String({ description: 'columns, with - for descending: -sales,period' })),
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
-  cursor: Type.Optional(Type.String()),
+  order: Several('columns of the rows, with - for descending: -sales,period'),
+  limit: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 100_000, description: '10000 where not given; a CSV has all rows' }),
+  ),
+  cursor: Type.Optional(
+    Type.String({ description: 'next_cursor of an earlier answer to the same question' }),
+  ),
   compare: Type.Optional(Type.String({ description: comparisons.join(', ') })),
-  same_places: Type.Optional(Type.Boolean({ description: 'only places with sales in both periods' })),
-  format: Type.Optional(Type.String({ description: 'csv, instead of the header Accept: text/csv' })),
+  same_places: Type.Optional(Type.Boolean({ description: 'only places with receipts in both periods' })),
+  format: Type.Optional(Type.String({ description: 'json or csv, instead of the header Accept' })),
   sep: Type.Optional(Type.Union([Type.Literal(','), Type.Literal(';')])),
   bom: Type.Optional(Type.String({ description: '1 puts a byte order mark before the CSV' })),
+});
+
+const figures = {
+  sales: Type.Number(),
+  refunds: Type.Number(),
+  net: Type.Number(),
+  discounts: Type.Number(),
+  receipts: Nullable,
+  units: Type.Number(),
+  average_receipt: Nullable,
+  nds: Type.Optional(Type.Number()),
+  tips: Type.Optional(Type.Number()),
+  refund_receipts: Type.Optional(Type.Number()),
+};
+const Text = Type.Optional(Type.String());
+const Row = Type.Object({
+  period: Text,
+  group: Text,
+  place_id: Text,
+  place_name: Text,
+  product_id: Text,
+  product_name: Text,
+  category: Text,
+  payment_method: Text,
+  source: Text,
+  currency: Type.String(),
+  ...figures,
+  previous: Type.Optional(Type.Union([Type.Object(figures), Type.Null()])),
+  change_percent: Type.Optional(Type.Record(Type.String(), Nullable)),
 });
 
 const Answer = Type.Object(
   {
     granularity: Type.String(),
     group_by: Type.Array(Type.String()),
-    from: Type.String(),
-    to: Type.String(),
-    compare: Type.Optional(Type.Unknown()),
-    rows: Type.Array(Type.Unknown()),
-    next_cursor: Type.Union([Type.String(), Type.Null()]),
+    from: NullableText,
+    to: NullableText,
+    compare: Type.Optional(
+      Type.Object(
+        {
+          kind: Type.String(),
+          from: Type.String(),
+          to: Type.String(),
+          cut_at: NullableText,
+          same_places: Type.Optional(Type.Array(Type.String())),
+        },
+        { description: 'the base period; while the one asked for runs, cut at the same local time' },
+      ),
+    ),
+    rows: Type.Array(Row),
+    next_cursor: NullableText,
   },
   {
     examples: [
@@ -110,8 +159,19 @@ const Answer = Type.Object(
 
 const access = { roles: ['analyst'], bound: 'limited' } as const;
 
+/** JSON or CSV, as the parameter `format` or else the header says; 406 where neither is wanted. */
+function formOf(format: string | undefined, accept: string | undefined): 'json' | 'csv' {
+  if (format === 'csv' || format === 'json') return format;
+  if (format === undefined) {
+    if (accept !== undefined && /\btext\/csv\b/i.test(accept)) return 'csv';
+    if (accept === undefined || /\*\/\*|\bapplication\/(\*|json)/i.test(accept)) return 'json';
+  }
+  throw new CodedError('not_acceptable', 'sales are answered as application/json or text/csv');
+}
+
 /** The read side: figures of places, and sales by any period and group the marts hold. */
 export function registerAnalyticsRoutes(app: App, deps: AnalyticsDeps): void {
+  const statements = createStatementNames();
   app.get('/api/analytics/', {
     config: { access },
     schema: {
@@ -130,26 +190,14 @@ export function registerAnalyticsRoutes(app: App, deps: AnalyticsDeps): void {
       },
     },
     handler: async (request) => {
-      const query = request.query as { from?: string; to?: string; place_id?: string | string[] };
-      const errors: Problem[] = [];
-      const wrong = (name: string, code: string, message: string) =>
-        errors.push({ pointer: `/query/${name}`, code, message });
-      const from = readDate(query.from, earliest, 'from', wrong);
-      const to = readDate(query.to, latest, 'to', wrong);
-      if (errors.length === 0 && from > to) wrong('from', 'out_of_range', 'is after to');
-      if (errors.length > 0)
-        throw new CodedError(
-          'invalid_parameters',
-          errors.map((one) => `${one.pointer} ${one.message}`).join('; '),
-          { errors },
-        );
-      const places = limitPlaces(
-        query.place_id === undefined ? undefined : [query.place_id].flat(),
-        request.principal.placeId,
-      );
-      const results = await summarizePlaces(deps.pool, {
-        from,
-        to,
+      const parameters = request.query as { from?: string; to?: string; place_id?: Parameter };
+      const reader = new ParameterReader();
+      const range = reader.range(parameters);
+      const asked = reader.list('place_id', parameters.place_id);
+      reader.check();
+      const places = limitPlaces(asked, request.principal.placeId);
+      const results = await summarizePlaces(deps.pool, statements, {
+        ...range,
         sources: itemisedSources,
         ...(places === undefined ? {} : { places }),
       });
@@ -171,44 +219,15 @@ export function registerAnalyticsRoutes(app: App, deps: AnalyticsDeps): void {
         sep?: ',' | ';';
         bom?: string;
       };
-      const answer = await answerSales(deps, readSalesRequest(parameters, request.principal.placeId));
-      if (parameters.format !== 'csv' && !/\btext\/csv\b/.test(request.headers.accept ?? ''))
-        return answer as never;
+      const form = formOf(parameters.format, request.headers.accept);
+      const asked = readSalesRequest(parameters, request.principal.placeId);
+      if (form === 'json') return (await answerSales(deps, statements, asked)) as never;
+      const answer = await answerSales(deps, statements, asked, 'file');
+      if (answer.next_cursor !== null) reply.header('x-next-cursor', answer.next_cursor);
+      const { header, cells } = salesCells(answer, asked.query);
       const options = { separator: parameters.sep ?? (',' as const), byteOrderMark: parameters.bom === '1' };
-      const next = answer.next_cursor === null ? reply : reply.header('x-next-cursor', answer.next_cursor);
-      return next.type('text/csv; charset=utf-8').send(Readable.from(salesCsv(answer, options)) as never);
+      const file = Readable.from(csvChunks(header, cells, options));
+      return reply.type('text/csv; charset=utf-8').send(file as never) as never;
     },
   });
-}
-
-function salesCsv(
-  answer: SalesAnswer,
-  options: { separator: ',' | ';'; byteOrderMark: boolean },
-): Iterable<string> {
-  const first = answer.rows[0];
-  const columns =
-    first === undefined
-      ? ['currency', 'sales']
-      : Object.keys(first).filter((name) => name !== 'previous' && name !== 'change_percent');
-  const figures = columns.filter(
-    (name) => typeof (first as Record<string, unknown> | undefined)?.[name] !== 'string',
-  );
-  const compared = answer.compare === undefined ? [] : figures;
-  const header = [
-    ...columns,
-    ...compared.map((name) => `previous_${name}`),
-    ...compared.map((name) => `change_percent_${name}`),
-  ];
-  function* cells() {
-    for (const row of answer.rows) {
-      const flat = row as unknown as Record<string, string | number | null>;
-      const previous = (row.previous ?? {}) as Record<string, number | null>;
-      yield [
-        ...columns.map((name) => flat[name]),
-        ...compared.map((name) => previous[name]),
-        ...compared.map((name) => row.change_percent?.[name]),
-      ];
-    }
-  }
-  return csvChunks(header, cells(), options);
 }

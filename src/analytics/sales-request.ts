@@ -1,6 +1,15 @@
-import { CodedError, type Problem } from '../base/errors.ts';
+import { CodedError } from '../base/errors.ts';
 import { epochDay } from '../base/time.ts';
-import type { FiguresQuery, Granularity, GroupColumn } from '../warehouse/query-figures.ts';
+import {
+  type FiguresQuery,
+  familyOf,
+  type Granularity,
+  type GroupColumn,
+  type OrderColumn,
+} from '../warehouse/query-figures.ts';
+import { decodeCursor, questionOf } from './page-cursor.ts';
+import { limitPlaces, type Parameter, ParameterReader } from './read-parameters.ts';
+import { figureColumns, groupIdColumns, receiptsAddUp } from './sales-rows.ts';
 
 export const granularities: readonly Granularity[] = ['total', 'hour', 'day', 'week', 'month', 'year'];
 export const groupColumns: readonly GroupColumn[] = [
@@ -16,20 +25,21 @@ export type Comparison = (typeof comparisons)[number];
 
 /** Declared totals of daily files are asked for by name; by default only itemised sales count. */
 export const itemisedSources: readonly string[] = ['receipt', 'transaction', 'order'];
+export const allSources = [...itemisedSources, 'daily'];
 
 /** The query string of `/api/analytics/sales`, as it came. */
 export type SalesParameters = {
   granularity?: string;
-  group_by?: string | string[];
+  group_by?: Parameter;
   from?: string;
   to?: string;
-  place_id?: string | string[];
-  product_id?: string | string[];
-  category?: string | string[];
-  payment_method?: string | string[];
-  source?: string | string[];
-  group?: string | string[];
-  order?: string;
+  place_id?: Parameter;
+  product_id?: Parameter;
+  category?: Parameter;
+  payment_method?: Parameter;
+  source?: Parameter;
+  group?: Parameter;
+  order?: Parameter;
   limit?: number;
   cursor?: string;
   compare?: string;
@@ -40,142 +50,78 @@ export type SalesRequest = {
   query: FiguresQuery;
   compare: Comparison | undefined;
   samePlaces: boolean;
-  limit: number;
-  offset: number;
+  /** Undefined where none was given. */
+  limit: number | undefined;
+  /** Names the question in cursors. */
+  question: string;
 };
 
-const orderable = [
-  'period',
-  'currency',
-  'sales',
-  'refunds',
-  'net',
-  'discounts',
-  'receipts',
-  'units',
-  'average_receipt',
-  'refund_receipts',
-  'nds',
-  'tips',
-];
-const idColumns: Record<GroupColumn, string> = {
-  place: 'place_id',
-  product: 'product_id',
-  category: 'category',
-  payment_method: 'payment_method',
-  source: 'source',
-  group: 'group',
-};
-export const earliest = '1900-01-01';
-export const latest = '2999-12-31';
-const defaultLimit = 10_000;
 const longestHourlyDays = 366;
 
-function list(value: string | string[] | undefined): string[] | undefined {
-  if (value === undefined) return undefined;
-  return Array.isArray(value) ? value : [value];
-}
-
-/** Reads and checks the query string. A place the token is bound to limits it; another place is refused. */
+/**
+ * Reads and checks the query string: 422 `invalid_parameters` naming everything that is wrong,
+ * 422 `not_answerable` for what no mart holds, 403 `foreign_place` where a bound token names another place.
+ */
 export function readSalesRequest(
   parameters: SalesParameters,
   boundPlaceId: string | undefined,
 ): SalesRequest {
-  const errors: Problem[] = [];
-  const wrong = (name: string, code: string, message: string) =>
-    errors.push({ pointer: `/query/${name}`, code, message });
-  const granularity = (parameters.granularity ?? 'total') as Granularity;
-  if (!granularities.includes(granularity))
-    wrong('granularity', 'unknown_value', `is one of ${granularities.join(', ')}`);
-  const groupBy = (list(parameters.group_by) ?? [])
-    .flatMap((part) => part.split(','))
-    .filter((part) => part !== '') as GroupColumn[];
-  const unknown = groupBy.filter((column) => !groupColumns.includes(column));
-  if (unknown.length > 0)
-    wrong('group_by', 'unknown_value', `${unknown.join(', ')}: group by ${groupColumns.join(', ')}`);
-  const from = readDate(parameters.from, earliest, 'from', wrong);
-  const to = readDate(parameters.to, latest, 'to', wrong);
-  if (errors.length === 0 && from > to) wrong('from', 'out_of_range', 'is after to');
-  const order = readOrder(parameters.order, groupBy, wrong);
-  const compare = parameters.compare as Comparison | undefined;
-  if (compare !== undefined && !comparisons.includes(compare))
-    wrong('compare', 'unknown_value', `is one of ${comparisons.join(', ')}`);
+  const reader = new ParameterReader();
+  const granularity = reader.choice('granularity', parameters.granularity, granularities) ?? 'total';
+  const groupBy = reader.choices('group_by', parameters.group_by, groupColumns) ?? [];
+  const compare = reader.choice('compare', parameters.compare, comparisons);
   if (compare !== undefined && (parameters.from === undefined || parameters.to === undefined))
-    wrong('compare', 'missing', 'a comparison needs from and to');
+    reader.wrong('compare', 'missing', 'a comparison needs from and to');
   const samePlaces = parameters.same_places === true;
-  if (samePlaces && compare === undefined) wrong('same_places', 'missing', 'same_places needs compare');
-  const offset = readCursor(parameters.cursor, wrong);
-  if (errors.length > 0)
-    throw new CodedError(
-      'invalid_parameters',
-      errors.map((one) => `${one.pointer} ${one.message}`).join('; '),
-      { errors },
-    );
-
+  if (samePlaces && compare === undefined)
+    reader.wrong('same_places', 'missing', 'same_places needs compare');
+  const asked = reader.list('place_id', parameters.place_id);
   const query: FiguresQuery = {
     granularity,
     groupBy,
-    from,
-    to,
-    sources: list(parameters.source) ?? itemisedSources,
-    order,
-    ...optional('places', limitPlaces(list(parameters.place_id), boundPlaceId)),
-    ...optional('products', list(parameters.product_id)),
-    ...optional('categories', list(parameters.category)),
-    ...optional('paymentMethods', list(parameters.payment_method)),
-    ...optional('groups', list(parameters.group)),
+    ...reader.range(parameters),
+    sources: reader.choices('source', parameters.source, allSources) ?? itemisedSources,
+    ...optional('products', reader.list('product_id', parameters.product_id)),
+    ...optional('categories', reader.list('category', parameters.category)),
+    ...optional('paymentMethods', reader.list('payment_method', parameters.payment_method)),
+    ...optional('groups', reader.list('group', parameters.group)),
   };
-  checkAnswerable(query, compare);
-  return { query, compare, samePlaces, limit: parameters.limit ?? defaultLimit, offset };
+  const order = readOrder(parameters.order, query, reader);
+  reader.check();
+  const limited = { ...query, order, ...optional('places', limitPlaces(asked, boundPlaceId)) };
+  checkAnswerable(limited, compare);
+  const question = questionOf(limited, compare, samePlaces);
+  if (parameters.cursor === undefined)
+    return { query: limited, compare, samePlaces, limit: parameters.limit, question };
+  const after = decodeCursor(parameters.cursor, question, limited);
+  if (after === undefined)
+    reader.wrong('cursor', 'invalid_cursor', 'is not a next_cursor of an earlier answer to this question');
+  reader.check();
+  return { query: { ...limited, after: after! }, compare, samePlaces, limit: parameters.limit, question };
 }
 
 function optional<K extends string>(key: K, value: string[] | undefined): Partial<Record<K, string[]>> {
   return value === undefined ? {} : ({ [key]: value } as Partial<Record<K, string[]>>);
 }
 
-export function limitPlaces(
-  asked: string[] | undefined,
-  boundPlaceId: string | undefined,
-): string[] | undefined {
-  if (boundPlaceId === undefined) return asked;
-  if (asked?.some((place) => place !== boundPlaceId))
-    throw new CodedError('foreign_place', `the token is bound to the place ${boundPlaceId}`);
-  return [boundPlaceId];
-}
-
-type Wrong = (name: string, code: string, message: string) => void;
-
-export function readDate(text: string | undefined, fallback: string, name: string, wrong: Wrong): string {
-  if (text === undefined || text === '') return fallback;
-  const valid =
-    /^\d{4}-\d\d-\d\d$/.test(text) && text >= earliest && text <= latest && !Number.isNaN(epochDay(text));
-  if (valid && new Date(`${text}T00:00:00Z`).toISOString().startsWith(text)) return text;
-  wrong(name, 'invalid_date', 'is not a date such as 2015-01-31');
-  return fallback;
-}
-
-function readOrder(text: string | undefined, groupBy: readonly GroupColumn[], wrong: Wrong) {
-  if (text === undefined) return [];
-  const allowed = [...orderable, ...groupBy.map((column) => idColumns[column])];
-  return text.split(',').map((part) => {
+/** Any column that the rows have, but not a figure that is null in all of them. */
+function readOrder(value: Parameter, query: FiguresQuery, reader: ParameterReader): OrderColumn[] {
+  const addUp = receiptsAddUp(query);
+  const allowed = [
+    ...(query.granularity === 'total' ? [] : ['period']),
+    ...query.groupBy.map((column) => groupIdColumns[column]),
+    'currency',
+    ...figureColumns(query).filter((name) => addUp || (name !== 'receipts' && name !== 'average_receipt')),
+  ];
+  const order = new Map<string, OrderColumn>();
+  for (const part of reader.list('order', value) ?? []) {
     const descending = part.startsWith('-');
     const column = descending ? part.slice(1) : part;
     if (!allowed.includes(column))
-      wrong('order', 'unknown_value', `${column}: order by ${allowed.join(', ')}, with - for descending`);
-    return { column, descending };
-  });
-}
-
-function readCursor(cursor: string | undefined, wrong: Wrong): number {
-  if (cursor === undefined) return 0;
-  const offset = Buffer.from(cursor, 'base64url').toString('latin1');
-  if (/^\d{1,15}$/.test(offset)) return Number(offset);
-  wrong('cursor', 'invalid_cursor', 'is not a next_cursor of an earlier answer');
-  return 0;
-}
-
-export function encodeCursor(offset: number): string {
-  return Buffer.from(String(offset), 'latin1').toString('base64url');
+      reader.wrong('order', 'unknown_value', `${column}: these rows can be ordered by ${allowed.join(', ')}`);
+    if (!order.has(column)) order.set(column, { column, descending });
+  }
+  return [...order.values()];
 }
 
 const canBeAsked = [
@@ -189,11 +135,10 @@ function checkAnswerable(query: FiguresQuery, compare: Comparison | undefined): 
   const refuse = (message: string) => {
     throw new CodedError('not_answerable', message, { members: { can_be_asked: canBeAsked } });
   };
-  const ofProducts = query.groupBy.includes('product') || query.products !== undefined;
-  if (query.granularity === 'hour' && ofProducts) refuse('products are kept by day, not by hour');
-  if (query.granularity === 'hour' && epochDay(query.to) - epochDay(query.from) > longestHourlyDays) {
+  if (query.granularity === 'hour' && familyOf(query) === 'product')
+    refuse('products are kept by day, not by hour');
+  if (query.granularity === 'hour' && epochDay(query.to) - epochDay(query.from) >= longestHourlyDays)
     refuse(`hours are answered for up to ${longestHourlyDays} days; give from and to`);
-  }
   if (compare === 'last_year' && query.granularity === 'week')
     refuse('weeks of another year do not begin on the same dates; use compare=last_year_weekday');
   if (compare === 'last_year' && query.granularity === 'hour')

@@ -5,6 +5,7 @@ import {
   type FiguresRow,
   familyOf,
   type Granularity,
+  type GroupColumn,
 } from '../warehouse/query-figures.ts';
 
 export type Figures = {
@@ -34,6 +35,35 @@ export type SalesRow = Figures & {
   previous?: Figures | null;
   change_percent?: Record<string, number | null>;
 };
+
+/** The column of an answer that tells the groups apart. */
+export const groupIdColumns: Record<GroupColumn, string> = {
+  group: 'group',
+  place: 'place_id',
+  product: 'product_id',
+  category: 'category',
+  payment_method: 'payment_method',
+  source: 'source',
+};
+
+/** The figures of a row, in their order; what only a whole receipt has is left out of products and categories. */
+export function figureColumns(query: FiguresQuery): readonly (typeof compared)[number][] {
+  return familyOf(query) === 'sales' ? compared : compared.slice(0, 7);
+}
+
+/** All columns of a row, in their order. */
+export function rowColumns(query: FiguresQuery): string[] {
+  const { groupBy } = query;
+  const groups = (Object.keys(groupIdColumns) as GroupColumn[]).filter((column) => groupBy.includes(column));
+  return [
+    ...(query.granularity === 'total' ? [] : ['period']),
+    ...groups.flatMap((column) =>
+      column === 'place' || column === 'product' ? [`${column}_id`, `${column}_name`] : [column],
+    ),
+    'currency',
+    ...figureColumns(query),
+  ];
+}
 
 /** Receipts of several products or categories may be the same ones, so they are not added up. */
 export function receiptsAddUp(query: FiguresQuery): boolean {
@@ -90,9 +120,10 @@ export function shapeRow(
   row: FiguresRow,
   query: FiguresQuery,
   names: Names,
-  zoneOf: (placeId: string | undefined) => string,
+  zoneAt: (placeId: string | undefined, epochMs: number) => string,
 ): SalesRow {
-  const period = formatPeriod(query.granularity, row.period, row.hour_at, zoneOf(row.place_id));
+  const zone = row.hour_at === null ? '' : zoneAt(row.place_id, row.hour_at.getTime());
+  const period = formatPeriod(query.granularity, row.period, row.hour_at, zone);
   return {
     ...(period === undefined ? {} : { period }),
     ...(row.group === undefined ? {} : { group: row.group }),

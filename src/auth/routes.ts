@@ -36,7 +36,11 @@ const Create = Type.Object(
   },
   { examples: [{ name: 'till 1', roles: ['collector'], place_id: 'store-1' }] },
 );
-const Id = Type.Object({ id: Type.String() });
+const Id = Type.Object({ id: Type.String({ description: 'the token_id, not the secret' }) });
+const Page = Type.Object({
+  cursor: Type.Optional(Type.String({ maxLength: 100, description: 'the next_cursor of the page before' })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
+});
 
 /** Create, list, rotate and revoke tokens; a secret is shown once. */
 export function registerTokenRoutes(app: App, deps: { pool: Database; authenticate: Authenticator }): void {
@@ -46,14 +50,18 @@ export function registerTokenRoutes(app: App, deps: { pool: Database; authentica
     schema: {
       summary: 'All tokens, without their secrets',
       tags: ['tokens'],
+      querystring: Page,
       response: {
         200: Type.Object(
-          { results: Type.Array(Token), next_cursor: Type.Null() },
+          { results: Type.Array(Token), next_cursor: Type.Union([Type.String(), Type.Null()]) },
           { examples: [{ results: [example], next_cursor: null }] },
         ),
       },
     },
-    handler: async () => ({ results: await listTokens(deps.pool), next_cursor: null }),
+    handler: async (request) => {
+      const { limit = 100, cursor } = request.query as { limit?: number; cursor?: string };
+      return await listTokens(deps.pool, { limit, ...(cursor === undefined ? {} : { cursor }) });
+    },
   });
   app.post('/api/tokens/', {
     config,
@@ -71,7 +79,8 @@ export function registerTokenRoutes(app: App, deps: { pool: Database; authentica
         ...(body.place_id === undefined ? {} : { placeId: body.place_id }),
         ...(body.expires_at === undefined ? {} : { expiresAt: body.expires_at }),
       });
-      return reply.code(201).send(token);
+      deps.authenticate.forget();
+      return reply.code(201).header('cache-control', 'no-store').send(token);
     },
   });
   app.post('/api/tokens/:id/rotate', {
@@ -82,10 +91,10 @@ export function registerTokenRoutes(app: App, deps: { pool: Database; authentica
       params: Id,
       response: { 200: WithSecret },
     },
-    handler: async (request) => {
+    handler: async (request, reply) => {
       const token = await rotateToken(deps.pool, (request.params as { id: string }).id);
       deps.authenticate.forget();
-      return token;
+      return reply.header('cache-control', 'no-store').send(token);
     },
   });
   app.delete('/api/tokens/:id', {

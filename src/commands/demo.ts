@@ -17,26 +17,32 @@ import { startTrickle } from './trickle.ts';
 const example = path.resolve(import.meta.dirname, '../../examples/pizza-place');
 const placeId = 'pizza-place';
 const timeZone = 'America/New_York';
+const trickleSeed = 2015;
 
 /** A folder of the demo's own is emptied; one that the user named is never touched beyond what `start` does. */
 function demoConfig(): Config {
   const config = readConfig();
-  if (!config.dataDirIsDefault) return { ...config, logLevel: quiet(config) };
+  const logLevel = config.logLevel === 'info' ? 'warn' : config.logLevel;
+  // The demo's sales have no place among real ones.
+  if (config.databaseUrl !== undefined)
+    console.log('the demo uses a database of its own; DATABASE_URL is left alone');
+  const own = { ...config, logLevel, databaseUrl: undefined };
+  if (!config.dataDirIsDefault) return own;
   const dataDir = path.join(config.dataDir, 'demo');
-  if (existsSync(path.join(dataDir, 'postgres')) && config.databaseUrl === undefined) forgetEarlier(dataDir);
-  return { ...config, dataDir, logLevel: quiet(config) };
+  if (!isServerAlive(dataDir)) rmSync(dataDir, { recursive: true, force: true });
+  return { ...own, dataDir };
 }
 
-function quiet(config: Config): Config['logLevel'] {
-  return config.logLevel === 'info' ? 'warn' : config.logLevel;
-}
-
-function forgetEarlier(dataDir: string): void {
-  if (existsSync(path.join(dataDir, 'postgres', 'postmaster.pid'))) {
-    // It may be running, or have been killed; opening it adopts or recovers it, and the import doubles nothing.
-    return;
+/** A server that outlived a killed demo is taken over with what it holds; the import doubles nothing. */
+function isServerAlive(dataDir: string): boolean {
+  const pidFile = path.join(dataDir, 'postgres', 'postmaster.pid');
+  if (!existsSync(pidFile)) return false;
+  const pid = Number.parseInt(readFileSync(pidFile, 'utf8'), 10);
+  try {
+    return pid > 0 && process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
-  rmSync(dataDir, { recursive: true, force: true });
 }
 
 async function startOnFreePort(config: Config): Promise<Program> {
@@ -52,39 +58,48 @@ async function startOnFreePort(config: Config): Promise<Program> {
 
 async function demo(): Promise<void> {
   const config = demoConfig();
-  const stopped = stopSignal();
+  const stop = new AbortController();
+  const stopped = stopSignal().then(() => stop.abort());
   console.log(`starting PostgreSQL and Tillstream in ${config.dataDir} …`);
   const program = await startOnFreePort(config);
   try {
-    const { warehouse } = program;
-    await changePlace(
-      {
-        pool: warehouse.pool,
-        reference: warehouse.reference,
-        jobs: program.jobs,
-        clock: systemClock,
-        defaultTimeZone: config.defaultTimeZone,
-      },
-      placeId,
-      { place_name: 'Pizza Place', time_zone: timeZone, currency: 'USD', since: 'beginning' },
-    );
-    const bar = createProgressBar(process.stderr);
-    const file = path.join(example, 'order_details.csv');
-    const summary = await runImport(
-      { ...warehouse, clock: systemClock, progress: bar.update },
-      { file, mapping: path.join(example, 'mapping.json') },
-    );
-    bar.end();
-    printSummary(path.relative(process.cwd(), file), summary);
-    await printYear(program.address, program.adminToken, placeId);
-    printCommands(program);
-    const trickle = startTrickle(program, { placeId, timeZone, menuFolder: example });
-    await stopped;
-    await trickle.stop();
+    if (!stop.signal.aborted) await namePlace(program, config);
+    if (!stop.signal.aborted) await importYear(program, stop.signal);
+    if (!stop.signal.aborted) {
+      await printYear(program.address, program.adminToken, placeId);
+      printCommands(program);
+      const trickle = startTrickle(program, { placeId, timeZone, menuFolder: example, seed: trickleSeed });
+      await stopped;
+      await trickle.stop();
+    }
   } finally {
     console.log('stopping …');
     await program.stop();
   }
+}
+
+/** Before the first sale, so that none has to be attributed again; on a folder in use it is there already. */
+async function namePlace(program: Program, config: Config): Promise<void> {
+  const { pool, reference } = program.warehouse;
+  const { rowCount } = await pool.query("select from ops.reference_change where kind = 'place' and id = $1", [
+    placeId,
+  ]);
+  if (rowCount !== 0) return;
+  const { jobs } = program;
+  const deps = { pool, reference, jobs, clock: systemClock, defaultTimeZone: config.defaultTimeZone };
+  const change = { place_name: 'Pizza Place', time_zone: timeZone, currency: 'USD', since: 'beginning' };
+  await changePlace(deps, placeId, change);
+}
+
+async function importYear(program: Program, signal: AbortSignal): Promise<void> {
+  const bar = createProgressBar(process.stderr);
+  const file = path.join(example, 'order_details.csv');
+  const summary = await runImport(
+    { ...program.warehouse, clock: systemClock, progress: bar.update, signal },
+    { file, mapping: path.join(example, 'mapping.json') },
+  );
+  bar.end();
+  printSummary(path.relative(process.cwd(), file), summary);
 }
 
 function printCommands(program: Program): void {

@@ -1,19 +1,27 @@
-import { Command } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../base/clock.ts';
+import { stopSignal } from '../base/lifecycle.ts';
 import { createLog } from '../base/log.ts';
 import { createMetrics } from '../base/metrics.ts';
 import { readConfig } from '../config.ts';
+import { checkImport } from '../imports/open-import.ts';
 import { type ImportSummary, runImport } from '../imports/run-import.ts';
 import { openWarehouse } from '../open-warehouse.ts';
 import { createProgressBar } from './progress-bar.ts';
 
-type Options = { mapping?: string; place?: string; again?: boolean };
+type Options = { mapping?: string; source: 'receipt'; place?: string; batch: number; again?: boolean };
 const shownReasons = 20;
 const someRejected = 2;
+const stoppedBySignal = 130;
+const defaultBatchDocuments = 1_000;
+const maximumBatchDocuments = 2_000;
 
 async function importFile(file: string, options: Options): Promise<void> {
+  checkImport({ file, ...options });
   const config = readConfig();
   const log = createLog(config.logLevel === 'info' ? 'warn' : config.logLevel);
+  const stop = new AbortController();
+  void stopSignal().then(() => stop.abort());
   const warehouse = await openWarehouse({
     config,
     log,
@@ -24,36 +32,44 @@ async function importFile(file: string, options: Options): Promise<void> {
   const bar = createProgressBar(process.stderr);
   try {
     const summary = await runImport(
-      { ...warehouse, clock: systemClock, progress: bar.update },
+      { ...warehouse, clock: systemClock, progress: bar.update, signal: stop.signal },
       { file, ...options },
     );
     bar.end();
-    await warehouse.settle();
+    if (summary.end === 'finished') await warehouse.settle();
     printSummary(file, summary);
-    if (summary.rejected.length > 0) process.exitCode = someRejected;
+    if (summary.end === 'stopped') process.exitCode = stoppedBySignal;
+    else if (summary.rejectedCount > 0) process.exitCode = someRejected;
   } finally {
+    bar.end();
     await warehouse.close();
   }
 }
 
 export function printSummary(file: string, summary: ImportSummary): void {
-  if (summary.alreadyDone) {
+  if (summary.end === 'already done') {
     console.log(
       `${file} was imported before (${summary.skipped} documents); --again sends it once more, which doubles nothing`,
     );
-    return;
+  } else {
+    const verdicts = Object.entries(summary.verdicts).map(([verdict, count]) => `${count} ${verdict}`);
+    const parts = verdicts.length > 0 ? ` (${verdicts.join(', ')})` : '';
+    const resumed = summary.skipped > 0 ? `, after ${summary.skipped} of an earlier run` : '';
+    console.log(`${file}: ${summary.documents} documents${parts}${resumed}`);
   }
-  const verdicts = Object.entries(summary.verdicts).map(([verdict, count]) => `${count} ${verdict}`);
-  const resumed = summary.skipped > 0 ? `, went on after ${summary.skipped} of an earlier run` : '';
-  console.log(
-    `${file}: ${summary.documents} documents${verdicts.length > 0 ? ` (${verdicts.join(', ')})` : ''}${resumed}`,
-  );
+  if (summary.end === 'stopped') console.log('stopped; the same command goes on where it was');
   for (const { line, reason } of summary.rejected.slice(0, shownReasons))
     console.log(`  line ${line}: ${reason}`);
-  if (summary.rejected.length > shownReasons)
-    console.log(`  and ${summary.rejected.length - shownReasons} more`);
-  if (summary.rejectedFile !== undefined)
-    console.log(`what was rejected is in ${summary.rejectedFile}; correct it and import that file`);
+  if (summary.rejectedCount === 0) return;
+  console.log(
+    `${summary.rejectedCount} rejected: they are in ${summary.rejectedFile}, the reasons of all in ${summary.rejectedFile}.reasons; correct the first and import it`,
+  );
+}
+
+function readBatch(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= 1 && value <= maximumBatchDocuments) return value;
+  throw new InvalidArgumentError(`Give a whole number from 1 to ${maximumBatchDocuments}.`);
 }
 
 export function importCommand(): Command {
@@ -61,11 +77,17 @@ export function importCommand(): Command {
     .description('load a file of receipts: NDJSON, a JSON array, or CSV with a mapping; .gz is undone')
     .argument('<file>')
     .option('--mapping <file>', 'how the columns of a CSV file become receipts; see docs/import.md')
+    .addOption(new Option('--source <kind>', 'the kind of document').choices(['receipt']).default('receipt'))
     .option('--place <id>', 'the place of documents that name none')
+    .option('--batch <documents>', 'how many are sent at once', readBatch, defaultBatchDocuments)
     .option('--again', 'send the whole file once more, although it was imported before')
     .addHelpText(
       'after',
-      '\nCan be stopped and run again: nothing doubles. Exit code 2 if documents were rejected.',
+      `
+Can be stopped and run again: it goes on where it was, and nothing doubles. What is rejected is reported by
+line number and kept in FILE.rejected, with the reasons in FILE.rejected.reasons.
+
+Exit code: 0 all is loaded; 2 all is loaded but what was rejected; 130 stopped by Ctrl-C; 1 an error.`,
     )
     .action(importFile);
 }

@@ -37,6 +37,17 @@ function showSecret(token: Token & { secret: string }, json: boolean): void {
   else console.log(`${describe(token)}\nThe secret, shown this once: ${token.secret}`);
 }
 
+async function allTokens(pool: Database): Promise<Token[]> {
+  const tokens: Token[] = [];
+  let cursor: string | null | undefined;
+  while (cursor !== null) {
+    const page = await listTokens(pool, { limit: 1000, ...(cursor === undefined ? {} : { cursor }) });
+    tokens.push(...page.results);
+    cursor = page.next_cursor;
+  }
+  return tokens;
+}
+
 type CreateOptions = { name: string; role: string[]; place?: string; expires?: string; json?: boolean };
 
 export function tokenCommand(): Command {
@@ -66,14 +77,14 @@ export function tokenCommand(): Command {
     .option('--json', 'print JSON')
     .action((options: { json?: boolean }) =>
       withPool(async (pool) => {
-        const tokens = await listTokens(pool);
+        const tokens = await allTokens(pool);
         console.log(options.json === true ? JSON.stringify(tokens) : tokens.map(describe).join('\n'));
       }),
     );
   token
     .command('rotate')
     .description('a new secret under the same id; the old one stops working')
-    .argument('<id>')
+    .argument('<id>', 'as list shows it, not the secret')
     .option('--json', 'print JSON')
     .action((id: string, options: { json?: boolean }) =>
       withPool(async (pool) => showSecret(await rotateToken(pool, id), options.json === true)),
@@ -81,7 +92,13 @@ export function tokenCommand(): Command {
   token
     .command('revoke')
     .description('end a token')
-    .argument('<id>')
-    .action((id: string) => withPool(async (pool) => console.log(describe(await revokeToken(pool, id)))));
+    .argument('<id>', 'as list shows it, not the secret')
+    .option('--json', 'print JSON')
+    .action((id: string, options: { json?: boolean }) =>
+      withPool(async (pool) => {
+        const revoked = await revokeToken(pool, id);
+        console.log(options.json === true ? JSON.stringify(revoked) : describe(revoked));
+      }),
+    );
   return token;
 }

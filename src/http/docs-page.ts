@@ -1,37 +1,10 @@
 import { errorTable } from '../base/errors.ts';
+import { errorAdvice } from './error-advice.ts';
+import type { ApiDocument, Media, Operation } from './openapi.ts';
+import { escapeHtml, pageLayout } from './page-layout.ts';
+import { renderSchema, renderTable, typeText } from './render-schema.ts';
 
-type Schema = {
-  examples?: unknown[];
-  properties?: Record<string, Schema>;
-  type?: string | string[];
-  description?: string;
-  [member: string]: unknown;
-};
-type Media = { schema?: Schema; examples?: Record<string, { value: unknown }>; example?: unknown };
-type Operation = {
-  summary?: string;
-  description?: string;
-  tags?: string[];
-  parameters?: { name: string; in: string; required?: boolean; schema?: Schema; description?: string }[];
-  requestBody?: { content: Record<string, Media> };
-  responses?: Record<string, { content?: Record<string, Media> }>;
-};
-type OpenApi = {
-  info: { title: string; description?: string };
-  paths: Record<string, Record<string, Operation>>;
-};
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
-}
-
-function layout(title: string, basePath: string, body: string): string {
-  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<title>${escapeHtml(title)}</title><link rel="stylesheet" href="${basePath}/docs/style.css"></head><body>${body}</body></html>`;
-}
-
-function firstExample(media: Media | undefined): unknown {
-  if (media === undefined) return undefined;
+function firstExample(media: Media): unknown {
   return media.example ?? Object.values(media.examples ?? {})[0]?.value ?? media.schema?.examples?.[0];
 }
 
@@ -39,56 +12,70 @@ function renderContent(title: string, content: Record<string, Media> | undefined
   return Object.entries(content ?? {})
     .map(([type, media]) => {
       const example = firstExample(media);
-      const shown = example === undefined ? media.schema : example;
-      return `<h4>${escapeHtml(title)} <code>${escapeHtml(type)}</code></h4><pre>${escapeHtml(typeof shown === 'string' ? shown : JSON.stringify(shown, null, 2))}</pre>`;
+      const text = typeof example === 'string' ? example : JSON.stringify(example, null, 2);
+      const members = renderSchema(media.schema);
+      return [
+        `<h4>${escapeHtml(title)} <code>${escapeHtml(type)}</code></h4>`,
+        example === undefined ? '' : `<pre>${escapeHtml(text)}</pre>`,
+        members === '' ? '' : `<details><summary>Members</summary>${members}</details>`,
+      ].join('');
     })
     .join('');
 }
 
-function renderParameters(operation: Operation): string {
-  const parameters = operation.parameters ?? [];
+function renderParameters({ parameters = [] }: Operation): string {
   if (parameters.length === 0) return '';
-  const rows = parameters.map((parameter) => {
-    const kind = [parameter.schema?.type].flat().join(' or ');
-    const about = parameter.description ?? parameter.schema?.description ?? '';
-    return `<tr><td><code>${escapeHtml(parameter.name)}</code></td><td>${parameter.in}${parameter.required === true ? ', required' : ''}</td><td>${escapeHtml(kind)}</td><td>${escapeHtml(about)}</td></tr>`;
-  });
-  return `<table><thead><tr><th>Parameter</th><th>In</th><th>Type</th><th></th></tr></thead><tbody>${rows.join('')}</tbody></table>`;
+  const rows = parameters.map((parameter) => [
+    `<code>${escapeHtml(parameter.name)}</code>`,
+    parameter.required === true ? `${parameter.in}, required` : parameter.in,
+    escapeHtml(typeText(parameter.schema)),
+    escapeHtml(parameter.description ?? parameter.schema?.description ?? ''),
+  ]);
+  return renderTable(['Parameter', 'In', 'Type', ''], rows);
 }
 
-function renderOperation(method: string, path: string, operation: Operation): string {
+function renderProblems(operation: Operation, basePath: string): string {
+  const codes = Object.values(operation.responses ?? {}).flatMap(({ $ref }) => $ref?.split('/').at(-1) ?? []);
+  if (codes.length === 0) return '';
+  const links = codes.map((code) => `<a href="${basePath}/docs/errors#${code}"><code>${code}</code></a>`);
+  return `<p>Problems every route can answer: ${links.join(', ')}.</p>`;
+}
+
+function renderOperation(method: string, path: string, operation: Operation, basePath: string): string {
   const answers = Object.entries(operation.responses ?? {})
-    .filter(([status]) => status !== 'default')
     .map(([status, response]) => renderContent(`Answer ${status}`, response.content))
     .join('');
-  return `<details><summary><span class="method">${method.toUpperCase()}</span><code>${escapeHtml(path)}</code> — ${escapeHtml(operation.summary ?? '')}</summary>
-<p>${escapeHtml(operation.description ?? '')}</p>${renderParameters(operation)}${renderContent('Request', operation.requestBody?.content)}${answers}</details>`;
+  return `<details id="${escapeHtml(operation.operationId ?? '')}"><summary><span class="method ${method}">${method.toUpperCase()}</span><code>${escapeHtml(path)}</code> — ${escapeHtml(operation.summary ?? '')}</summary>
+<p>${escapeHtml(operation.description ?? '')}</p>${renderParameters(operation)}${renderContent('Request', operation.requestBody?.content)}${answers}${renderProblems(operation, basePath)}</details>`;
 }
 
-/** The API as one page: routes by tag, each with its role, parameters and examples. */
-export function renderDocs(document: OpenApi, basePath: string): string {
+/** The API as one page: routes by tag, each with its role, parameters, members and examples. */
+export function renderDocs(document: ApiDocument, basePath: string): string {
   const byTag = new Map<string, string[]>();
   for (const [path, methods] of Object.entries(document.paths)) {
     for (const [method, operation] of Object.entries(methods)) {
       const tag = operation.tags?.[0] ?? 'other';
-      byTag.set(tag, [...(byTag.get(tag) ?? []), renderOperation(method, path, operation)]);
+      byTag.set(tag, [...(byTag.get(tag) ?? []), renderOperation(method, path, operation, basePath)]);
     }
   }
-  const sections = [...byTag]
-    .map(([tag, operations]) => `<h2>${escapeHtml(tag)}</h2>${operations.join('')}`)
-    .join('');
+  const tags = [...byTag.keys()].map((tag) => `<a href="#${escapeHtml(tag)}">${escapeHtml(tag)}</a>`);
+  const sections = [...byTag].map(
+    ([tag, operations]) => `<h2 id="${escapeHtml(tag)}">${escapeHtml(tag)}</h2>${operations.join('')}`,
+  );
   const intro = `<h1>${escapeHtml(document.info.title)}</h1><p>${escapeHtml(document.info.description ?? '')}</p>
 <p>Send <code>Authorization: Bearer &lt;token&gt;</code>. Paths work with and without the trailing slash. Errors are
-<a href="${basePath}/docs/errors">problems with a stable code</a>. The same as <a href="${basePath}/openapi.json">OpenAPI 3.1</a>.</p>`;
-  return layout(document.info.title, basePath, intro + sections);
+<a href="${basePath}/docs/errors">problems with a stable code</a>. The same as <a href="${basePath}/openapi.json">OpenAPI 3.1</a>.</p>
+<nav>${tags.join('')}</nav>`;
+  return pageLayout(document.info.title, basePath, intro + sections.join(''));
 }
 
-/** Every code an error can carry. */
+/** Every code an error can carry, and what to do about it. */
 export function renderErrors(basePath: string): string {
-  const rows = Object.entries(errorTable).map(
-    ([code, entry]) =>
-      `<tr id="${code}"><td><code>${code}</code></td><td>${entry.status}</td><td>${escapeHtml(entry.title)}</td></tr>`,
-  );
-  const body = `<h1>Errors</h1><p><a href="${basePath}/docs">The API</a></p><table><thead><tr><th>Code</th><th>Status</th><th>Meaning</th></tr></thead><tbody>${rows.join('')}</tbody></table>`;
-  return layout('Tillstream errors', basePath, body);
+  const rows = Object.entries(errorTable).map(([code, entry]) => {
+    const advice = errorAdvice[code as keyof typeof errorTable] ?? '';
+    return `<tr id="${code}"><td><code>${code}</code></td><td>${entry.status}</td><td>${escapeHtml(entry.title)}</td><td>${escapeHtml(advice)}</td></tr>`;
+  });
+  const body = `<h1>Errors</h1><p>Every error is <code>application/problem+json</code> (RFC 9457) with one of these codes. <a href="${basePath}/docs">The API</a></p>
+<div class="table"><table><thead><tr><th>Code</th><th>Status</th><th>Meaning</th><th>What to do</th></tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
+  return pageLayout('Tillstream errors', basePath, body);
 }

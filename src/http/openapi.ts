@@ -1,20 +1,48 @@
+import { STATUS_CODES } from 'node:http';
 import swagger from '@fastify/swagger';
-import { errorTable } from '../base/errors.ts';
+import type { Access } from '../auth/roles.ts';
+import { CodedError, type ErrorCode, errorTable } from '../base/errors.ts';
 import type { Config } from '../config.ts';
-import { renderDocs, renderErrors } from './docs-page.ts';
+import { problemOf } from './problem.ts';
 import type { App } from './server.ts';
 
-const open = { access: { roles: 'open', bound: 'limited' } } as const;
-const pageHeaders = {
-  'content-type': 'text/html; charset=utf-8',
-  'content-security-policy': "default-src 'none'; style-src 'self'; frame-ancestors 'none'",
-} as const;
+/** As much of an OpenAPI document as is read here. */
+export type Schema = {
+  type?: string | string[];
+  description?: string;
+  examples?: unknown[];
+  properties?: Record<string, Schema>;
+  required?: string[];
+  items?: Schema;
+  anyOf?: Schema[];
+  enum?: unknown[];
+  const?: unknown;
+  [member: string]: unknown;
+};
+export type Media = { schema?: Schema; examples?: Record<string, { value: unknown }>; example?: unknown };
+export type ApiResponse = { $ref?: string; description?: string; content?: Record<string, Media> };
+export type Operation = {
+  operationId?: string;
+  summary?: string;
+  description?: string;
+  tags?: string[];
+  security?: unknown[];
+  parameters?: { name: string; in: string; required?: boolean; schema?: Schema; description?: string }[];
+  requestBody?: { content: Record<string, Media> };
+  responses?: Record<string, ApiResponse>;
+};
+export type ApiDocument = {
+  openapi: string;
+  info: { title: string; description?: string };
+  paths: Record<string, Record<string, Operation>>;
+  components: Record<string, Record<string, unknown>>;
+};
 
-export const problemSchema = {
+const problemSchema = {
   type: 'object',
-  description: 'RFC 9457 problem',
+  description: 'RFC 9457; `code` is stable, `type` leads to what it means',
   properties: {
-    type: { type: 'string' },
+    type: { type: 'string', format: 'uri-reference' },
     title: { type: 'string' },
     status: { type: 'integer' },
     code: { type: 'string', enum: Object.keys(errorTable) },
@@ -23,15 +51,20 @@ export const problemSchema = {
       type: 'array',
       items: {
         type: 'object',
-        properties: { pointer: { type: 'string' }, code: { type: 'string' }, message: { type: 'string' } },
+        properties: {
+          pointer: { type: 'string', description: 'JSON pointer to what is wrong' },
+          code: { type: 'string' },
+          message: { type: 'string' },
+        },
+        required: ['pointer', 'code', 'message'],
       },
     },
   },
   required: ['type', 'title', 'status', 'code', 'detail'],
 };
 
-/** OpenAPI 3.1 from the routes' own schemas, and a page that shows it without asking another host for anything. */
-export async function registerDocs(app: App, config: Config): Promise<void> {
+/** Must be registered before the routes that it describes. */
+export async function registerOpenApi(app: App, config: Config): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -45,57 +78,65 @@ export async function registerDocs(app: App, config: Config): Promise<void> {
     },
     transform: ({ schema, url, route }) => {
       const access = route.config?.access;
-      const described = schema as Record<string, unknown> & { response?: Record<string, unknown> };
-      const roles =
-        access === undefined || access.roles === 'open'
-          ? 'open'
-          : [...access.roles, 'admin'].filter((role, index, all) => all.indexOf(role) === index).join(', ');
-      const secured = roles === 'open' ? {} : { security: [{ bearer: [] }] };
-      const response = {
-        ...described?.response,
-        default: {
-          description: 'A problem',
-          content: { 'application/problem+json': { schema: problemSchema } },
-        },
-      };
-      return {
-        schema: {
-          ...described,
-          ...secured,
-          description: `Role: ${roles}. ${(described?.description as string) ?? ''}`.trim(),
-          response,
-        } as typeof schema,
-        url,
-      };
+      const described = schema as typeof schema & { description?: string };
+      const description = [accessText(access), described?.description].filter(Boolean).join(' ');
+      const secured = access === undefined || access.roles === 'open' ? {} : { security: [{ bearer: [] }] };
+      return { schema: { ...described, ...secured, description }, url };
     },
-  });
-  app.get('/openapi.json', {
-    config: open,
-    schema: { hide: true },
-    handler: async () => app.swagger(),
-  });
-  let page: string | undefined;
-  app.get('/docs', {
-    config: open,
-    schema: { hide: true },
-    handler: async (_request, reply) => {
-      page ??= renderDocs(app.swagger() as unknown as Parameters<typeof renderDocs>[0], config.basePath);
-      return reply.headers(pageHeaders).send(page);
-    },
-  });
-  app.get('/docs/errors', {
-    config: open,
-    schema: { hide: true },
-    handler: async (_request, reply) => reply.headers(pageHeaders).send(renderErrors(config.basePath)),
-  });
-  app.get('/docs/style.css', {
-    config: open,
-    schema: { hide: true },
-    handler: async (_request, reply) => reply.type('text/css; charset=utf-8').send(style),
   });
 }
 
-const style = `:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}
-code,pre{font:14px/1.4 ui-monospace,monospace}pre{overflow:auto;padding:.75rem;border:1px solid #8885;border-radius:.5rem}
-details{border:1px solid #8885;border-radius:.5rem;margin:.5rem 0;padding:.5rem .75rem}summary{cursor:pointer}
-.method{display:inline-block;min-width:4.5rem;font-weight:700}table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.25rem .5rem;border-bottom:1px solid #8883;vertical-align:top}`;
+function accessText(access: Access | undefined): string {
+  if (access === undefined || access.roles === 'open') return 'Role: none needed.';
+  const names = [...new Set([...access.roles, 'admin'])].join(', ');
+  const bound =
+    access.bound === 'limited'
+      ? 'A token bound to a place is limited to that place.'
+      : 'Refuses tokens bound to a place.';
+  return `Role: ${names}. ${bound}`;
+}
+
+const detailsOfExamples: Partial<Record<ErrorCode, string>> = {
+  unauthorized: 'send the header Authorization: Bearer <token>',
+  forbidden: 'this route needs the role analyst; the token has collector',
+  invalid_parameters: '/query/limit must be integer',
+  too_many_requests: 'the limit is 600 requests per 60 s for each token',
+  database_unavailable: 'the database does not answer; try again',
+};
+
+function problemResponse(code: ErrorCode): ApiResponse {
+  const error = new CodedError(code, detailsOfExamples[code] ?? errorTable[code].title);
+  const schema = { $ref: '#/components/schemas/Problem' };
+  return {
+    description: errorTable[code].title,
+    content: { 'application/problem+json': { schema, example: problemOf(error) } },
+  };
+}
+
+/** OpenAPI 3.1 from the routes' own schemas, with the problems that every route can answer. */
+export function describeApi(app: App, config: Config): ApiDocument {
+  const document = structuredClone(app.swagger()) as unknown as ApiDocument;
+  const codes: ErrorCode[] = ['unauthorized', 'forbidden', 'invalid_parameters', 'database_unavailable'];
+  if (config.rateLimit !== undefined) codes.push('too_many_requests');
+  document.components.schemas = { ...document.components.schemas, Problem: problemSchema };
+  document.components.responses = Object.fromEntries(codes.map((code) => [code, problemResponse(code)]));
+  for (const [path, operations] of Object.entries(document.paths)) {
+    for (const [method, operation] of Object.entries(operations)) {
+      operation.operationId = operationId(method, path);
+      operation.responses ??= {};
+      for (const [status, response] of Object.entries(operation.responses))
+        if (response.description === 'Default Response')
+          response.description = STATUS_CODES[status] ?? status;
+      if (operation.security === undefined) continue;
+      for (const code of codes)
+        operation.responses[errorTable[code].status] ??= { $ref: `#/components/responses/${code}` };
+    }
+  }
+  return document;
+}
+
+/** `GET /api/tokens/{id}` is `getTokensId`: a name for the functions of generated clients. */
+function operationId(method: string, path: string): string {
+  const words = path.replace(/^\/api\//, '/').match(/[A-Za-z0-9]+/g) ?? [];
+  return method + words.map((word) => word[0]!.toUpperCase() + word.slice(1)).join('');
+}

@@ -61,6 +61,12 @@ export function codedErrorOf(error: unknown): CodedError {
     });
   }
   const { message } = error as Error;
+  if (/^Cannot use a pool after calling end/.test(message)) {
+    return new CodedError('shutting_down', 'the program is stopping; try again in a moment', {
+      cause: error,
+      retryAfterSeconds: 5,
+    });
+  }
   if (trouble.code === 'FST_ERR_CTP_BODY_TOO_LARGE')
     return new CodedError('body_too_large', message, { cause: error });
   if (trouble.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
@@ -82,19 +88,17 @@ const contextNames: Record<string, string> = {
 
 function invalidParameters(trouble: FastifyTrouble): CodedError {
   const context = contextNames[trouble.validationContext ?? 'body'] ?? 'body';
-  const errors = trouble.validation!.map((one) => {
-    const required =
-      (one.params?.requiredProperties as string[] | undefined)?.[0] ?? one.params?.missingProperty;
-    const pointer = `/${context}${one.instancePath}${required === undefined ? '' : `/${String(required)}`}`;
-    return {
-      pointer,
-      code: one.keyword === 'required' ? 'missing' : `invalid_${one.keyword}`,
-      message: one.message ?? 'is not valid',
-    };
+  const errors = trouble.validation!.flatMap((one) => {
+    const pointer = `/${context}${one.instancePath}`;
+    const missing = one.keyword === 'required' ? (one.params?.requiredProperties as string[]) : undefined;
+    if (missing === undefined)
+      return [{ pointer, code: `invalid_${one.keyword}`, message: one.message ?? 'is not valid' }];
+    return missing.map((name) => ({
+      pointer: `${pointer}/${name}`,
+      code: 'missing',
+      message: 'is required',
+    }));
   });
-  return new CodedError(
-    'invalid_parameters',
-    errors.map((one) => `${one.pointer} ${one.message}`).join('; '),
-    { errors },
-  );
+  const detail = errors.map((one) => `${one.pointer} ${one.message}`).join('; ');
+  return new CodedError('invalid_parameters', detail, { errors });
 }

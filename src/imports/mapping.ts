@@ -2,48 +2,55 @@ import { readFileSync } from 'node:fs';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { CodedError } from '../base/errors.ts';
+import { Receipt } from '../sales/receipt.ts';
+import { dateTrouble } from './read-value.ts';
 
 const Encoding = Type.Unsafe<'utf-8' | 'latin1' | 'windows-1251'>({
   type: 'string',
   enum: ['utf-8', 'latin1', 'windows-1251'],
 });
+const Delimiter = Type.String({ pattern: '^[^"\\r\\n\\u0080-\\uffff]$' });
 
-/** Where a field comes from: exactly one of the four. */
+/** Where a field comes from (exactly one of `column`, `const`, `format`, `sum`) and how it is written there. */
 const Field = Type.Object(
   {
-    column: Type.Optional(Type.String({ description: 'a column, or `lookup.column`' })),
-    const: Type.Optional(Type.Unknown()),
-    format: Type.Optional(Type.String({ description: 'text with {column} in it' })),
-    sum: Type.Optional(Type.Literal('items')),
-    decimal: Type.Optional(Type.Literal(',', { description: 'the column writes 12,50' })),
-    date: Type.Optional(Type.String({ description: 'how the column writes a time: DD.MM.YYYY HH:mm:ss' })),
+    column: Type.Optional(Type.String({ minLength: 1, description: 'a column, or `lookup.column`' })),
+    const: Type.Optional(Type.Unknown({ description: 'the same value in every document' })),
+    format: Type.Optional(Type.String({ minLength: 1, description: 'text with {column} in it' })),
+    sum: Type.Optional(Type.Literal('items', { description: 'of the items, less discount_amount' })),
+    decimal: Type.Optional(
+      Type.Unsafe<',' | '.'>({
+        type: 'string',
+        enum: [',', '.'],
+        description: 'the mark before the decimals',
+      }),
+    ),
+    date: Type.Optional(Type.String({ minLength: 1, description: 'DD.MM.YYYY HH:mm:ss' })),
+    integer: Type.Optional(Type.Literal(true, { description: 'a JSON number, as `revision` has to be' })),
   },
   { additionalProperties: false },
 );
 export type Field = Static<typeof Field>;
 
+const Lookup = Type.Object(
+  {
+    file: Type.String({ minLength: 1, description: 'beside the mapping file' }),
+    key: Type.String({ minLength: 1, description: 'its column that is looked for' }),
+    by: Type.Optional(Type.String({ minLength: 1, description: 'our column with the key; the same name' })),
+    encoding: Type.Optional(Encoding),
+    delimiter: Type.Optional(Delimiter),
+  },
+  { additionalProperties: false },
+);
+
 const Mapping = Type.Object(
   {
     source: Type.Literal('receipt'),
     encoding: Type.Optional(Encoding),
-    delimiter: Type.Optional(Type.String({ minLength: 1, maxLength: 1 })),
+    delimiter: Type.Optional(Delimiter),
     group_by: Type.Optional(Type.String({ description: 'rows with the same value are one receipt' })),
     sorted: Type.Optional(Type.Boolean({ description: 'false: rows of one receipt do not stand together' })),
-    lookup: Type.Optional(
-      Type.Record(
-        Type.String(),
-        Type.Object(
-          {
-            file: Type.String(),
-            key: Type.String(),
-            by: Type.Optional(Type.String()),
-            encoding: Type.Optional(Encoding),
-            delimiter: Type.Optional(Type.String({ minLength: 1, maxLength: 1 })),
-          },
-          { additionalProperties: false },
-        ),
-      ),
-    ),
+    lookup: Type.Optional(Type.Record(Type.String({ pattern: '^[A-Za-z_][\\w-]*$' }), Lookup)),
     receipt: Type.Record(Type.String(), Field),
     items: Type.Record(Type.String(), Field),
   },
@@ -63,26 +70,57 @@ export function readMapping(file: string): Mapping {
       cause: error,
     });
   }
-  if (!validator.Check(value)) {
-    const errors = [...validator.Errors(value)].map(
-      (error) => `${error.instancePath || '/'} ${error.message}`,
+  const troubles = validator.Check(value) ? troublesOf(value) : shapeTroubles(value);
+  if (troubles.length > 0)
+    throw new CodedError(
+      'import_failed',
+      `the mapping ${file} is not right; docs/import.md tells how to write one:\n  ${troubles.join('\n  ')}`,
     );
-    throw new CodedError('import_failed', `the mapping ${file} is not right: ${errors.join('; ')}`);
-  }
-  for (const [part, fields] of [
-    ['receipt', value.receipt],
-    ['items', value.items],
-  ] as const) {
-    for (const [name, field] of Object.entries(fields)) {
-      const ways = [field.column, field.const, field.format, field.sum].filter(
-        (way) => way !== undefined,
-      ).length;
-      if (ways !== 1)
-        throw new CodedError(
-          'import_failed',
-          `the mapping ${file}: /${part}/${name} needs exactly one of column, const, format, sum`,
+  return value as Mapping;
+}
+
+function shapeTroubles(value: unknown): string[] {
+  const lines = [...validator.Errors(value)].map((error) => {
+    const params = error.params as { allowedValues?: unknown[]; additionalProperties?: string[] };
+    const unknown = params.additionalProperties?.join(', ');
+    const allowed = params.allowedValues?.join(', ');
+    if (unknown !== undefined)
+      return `${error.instancePath || '/'} has ${unknown}, which means nothing there`;
+    return `${error.instancePath || '/'} ${error.message}${allowed === undefined ? '' : `: ${allowed}`}`;
+  });
+  return [...new Set(lines)];
+}
+
+function troublesOf(mapping: Mapping): string[] {
+  const troubles: string[] = [];
+  const item = Receipt.properties.items.items;
+  const needed = { receipt: Receipt.required.filter((name) => name !== 'items'), items: item.required };
+  for (const part of ['receipt', 'items'] as const) {
+    for (const name of needed[part])
+      if (!Object.hasOwn(mapping[part], name))
+        troubles.push(
+          `/${part} gives no ${name}, which every receipt needs; {"const": …} gives it a fixed value`,
         );
-    }
+    for (const [name, field] of Object.entries(mapping[part]))
+      troubles.push(...fieldTroubles(`/${part}/${name}`, field, part === 'items'));
   }
-  return value;
+  if (Object.hasOwn(mapping.receipt, 'items')) troubles.push('/receipt/items belongs under /items');
+  if (mapping.sorted === false && mapping.group_by === undefined)
+    troubles.push('/sorted is of use only with group_by');
+  return troubles;
+}
+
+function fieldTroubles(pointer: string, field: Field, ofItem: boolean): string[] {
+  const troubles: string[] = [];
+  const ways = (['column', 'const', 'format', 'sum'] as const).filter((way) => field[way] !== undefined);
+  if (ways.length !== 1) troubles.push(`${pointer} needs exactly one of column, const, format, sum`);
+  if (field.sum !== undefined && ofItem)
+    troubles.push(`${pointer} is part of an item and cannot sum the items`);
+  const forms = (['decimal', 'date', 'integer'] as const).filter((form) => field[form] !== undefined);
+  if (forms.length > 1) troubles.push(`${pointer} takes only one of decimal, date, integer`);
+  if (forms.length > 0 && field.column === undefined && field.format === undefined)
+    troubles.push(`${pointer}: ${forms[0]} is of use only with column or format`);
+  const wrongDate = field.date === undefined ? undefined : dateTrouble(field.date);
+  if (wrongDate !== undefined) troubles.push(`${pointer}/date ${wrongDate}`);
+  return troubles;
 }

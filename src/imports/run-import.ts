@@ -1,226 +1,251 @@
-import { createHash } from 'node:crypto';
-import { appendFileSync, createReadStream, rmSync, statSync } from 'node:fs';
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createGunzip } from 'node:zlib';
 import type { Clock } from '../base/clock.ts';
-import type { Database } from '../base/db.ts';
+import type { Queryable } from '../base/db.ts';
 import { CodedError } from '../base/errors.ts';
-import type { Arrival, Incoming, Outcome, Resolved, Verdict } from '../sales/sale.ts';
+import type { Arrival, Incoming, Outcome, Resolved, Source, Verdict } from '../sales/sale.ts';
 import type { Stream } from '../stream/stream.ts';
-import { type Imported, mapRows, readLookups } from './map-rows.ts';
-import { readMapping } from './mapping.ts';
-import { readArray, readLines } from './read-documents.ts';
+import { createProgressStore } from './import-progress.ts';
+import type { Imported } from './imported.ts';
+import { type ImportFile, openImport } from './open-import.ts';
+import { openRejectedFile, type RejectedFile } from './rejected-file.ts';
 
 export type ImportDeps = {
-  pool: Pick<Database, 'query'>;
-  stream: Stream;
+  pool: Queryable;
+  stream: Pick<Stream, 'append'>;
   parse: (arrival: Arrival) => Incoming;
   resolvedDefaults: Resolved;
   clock: Clock;
   progress: (state: ImportProgress) => void;
+  /** Ends the import after what is in flight; the next run goes on there. */
+  signal?: AbortSignal;
 };
-export type ImportOptions = { file: string; mapping?: string; place?: string; again?: boolean };
-export type ImportProgress = { documents: number; doneBytes: number; totalBytes: number };
+export type ImportOptions = {
+  file: string;
+  mapping?: string;
+  source?: Source;
+  place?: string;
+  again?: boolean;
+  /** Documents sent at once; 1,000 where it is not given. */
+  batch?: number;
+};
+/** `skipped` documents are those an earlier run had stored; bytes are those of the file as it lies on the disk. */
+export type ImportProgress = { documents: number; skipped: number; doneBytes: number; totalBytes: number };
 export type ImportSummary = {
+  /** Read by this run, the rejected ones included. */
   documents: number;
-  /** Documents that an earlier run had stored. */
   skipped: number;
-  alreadyDone: boolean;
+  end: 'finished' | 'stopped' | 'already done';
   verdicts: Partial<Record<Verdict, number>>;
+  /** Of all runs over this file. */
+  rejectedCount: number;
+  /** The first of this run. */
   rejected: { line: number; reason: string }[];
-  rejectedFile: string | undefined;
+  rejectedFile: string;
 };
 
-const batchDocuments = 1_000;
+const defaultBatchDocuments = 1_000;
+const maximumBatchBytes = 8 * 1024 * 1024;
 const batchesInFlight = 2;
 const appendTimeoutMs = 10_000;
 const patienceMs = 5 * 60_000;
+const firstPauseMs = 100;
 const longestPauseMs = 5_000;
 const keptReasons = 1_000;
 
 /**
  * Sends the documents of a file through the same path as every other. Each is known by its id, so a second
- * run doubles nothing; the progress kept in the database only spares the work.
+ * run doubles nothing; the progress kept in the database only spares the work. Errors: `import_failed` where
+ * the file cannot be used, `overloaded` or `database_unavailable` after five minutes of trying.
  */
 export async function runImport(deps: ImportDeps, options: ImportOptions): Promise<ImportSummary> {
-  const run = new ImportRun(deps, options);
-  return await run.run();
+  const file = await openImport(options, deps.resolvedDefaults.currency);
+  const store = createProgressStore(deps.pool, file);
+  const before =
+    options.again === true ? { documents: 0, rejected: 0, isFinished: false } : await store.read();
+  const summary: ImportSummary = {
+    documents: 0,
+    skipped: before.documents,
+    end: 'already done',
+    verdicts: {},
+    rejectedCount: before.rejected,
+    rejected: [],
+    rejectedFile: `${options.file}.rejected`,
+  };
+  if (before.isFinished) return summary;
+  const documents = await file.open();
+  const rejectedFile = openRejectedFile(options.file, file.header, before.rejected);
+  summary.end = 'finished';
+  await new ImportRun(deps, options, file, store, rejectedFile, summary).run(documents);
+  return summary;
 }
+
+type Sent = { batch: Imported[]; outcomes: (Outcome | undefined)[] };
 
 class ImportRun {
   private readonly deps: ImportDeps;
   private readonly options: ImportOptions;
-  private readonly summary: ImportSummary = {
-    documents: 0,
-    skipped: 0,
-    alreadyDone: false,
-    verdicts: {},
-    rejected: [],
-    rejectedFile: undefined,
-  };
-  private readonly totalBytes: number;
-  private rejectedCount = 0;
-  private doneBytes = 0;
-  private key = '';
+  private readonly file: ImportFile;
+  private readonly store: ReturnType<typeof createProgressStore>;
+  private readonly rejectedFile: RejectedFile;
+  private readonly summary: ImportSummary;
+  private readonly resolved: Resolved;
+  private readonly inFlight: Promise<Sent>[] = [];
+  private batch: Imported[] = [];
+  private batchBytes = 0;
 
-  constructor(deps: ImportDeps, options: ImportOptions) {
+  constructor(
+    deps: ImportDeps,
+    options: ImportOptions,
+    file: ImportFile,
+    store: ReturnType<typeof createProgressStore>,
+    rejectedFile: RejectedFile,
+    summary: ImportSummary,
+  ) {
     this.deps = deps;
     this.options = options;
-    const stat = statSync(options.file, { throwIfNoEntry: false });
-    if (stat === undefined) throw new CodedError('import_failed', `there is no file ${options.file}`);
-    this.totalBytes = stat.size;
+    this.file = file;
+    this.store = store;
+    this.rejectedFile = rejectedFile;
+    this.summary = summary;
+    const { resolvedDefaults } = deps;
+    this.resolved =
+      options.place === undefined ? resolvedDefaults : { ...resolvedDefaults, placeId: options.place };
   }
 
-  async run(): Promise<ImportSummary> {
-    this.key = await this.importKey();
-    const before = await this.readProgress();
-    if (before.finished) return { ...this.summary, alreadyDone: true, skipped: before.records };
-    const rejectedFile = `${this.options.file}.rejected`;
-    rmSync(rejectedFile, { force: true });
-    const inFlight: Promise<void>[] = [];
-    let batch: Imported[] = [];
-    let index = 0;
-    for await (const document of await this.documents()) {
-      this.doneBytes += document.bytes;
-      if (index++ < before.records) {
-        this.summary.skipped++;
-        continue;
-      }
-      batch.push(document);
-      if (batch.length < batchDocuments) continue;
-      inFlight.push(this.send(batch));
-      batch = [];
-      if (inFlight.length >= batchesInFlight) {
-        await inFlight.shift();
-        await this.keepProgress(this.summary.skipped + this.summary.documents, false);
-      }
+  async run(source: AsyncIterable<Imported[]>): Promise<void> {
+    try {
+      await this.sendAll(source);
+    } finally {
+      // Where one batch fails the other is waited for, and its own failure is not a second one.
+      await Promise.allSettled(this.inFlight);
     }
-    if (batch.length > 0) inFlight.push(this.send(batch));
-    await Promise.all(inFlight);
-    await this.keepProgress(this.summary.skipped + this.summary.documents, true);
-    return this.summary;
   }
 
-  private async importKey(): Promise<string> {
-    const hash = createHash('sha256');
-    for await (const chunk of createReadStream(this.options.file)) hash.update(chunk as Buffer);
-    if (this.options.mapping !== undefined) hash.update(JSON.stringify(readMapping(this.options.mapping)));
-    hash.update(`\n${this.options.place ?? ''}`);
-    return hash.digest('hex');
-  }
-
-  private async documents(): Promise<AsyncIterable<Imported>> {
-    const { file, mapping } = this.options;
-    const bytes = () =>
-      file.endsWith('.gz')
-        ? (createReadStream(file).pipe(createGunzip()) as AsyncIterable<Buffer>)
-        : (createReadStream(file) as AsyncIterable<Buffer>);
-    if (mapping !== undefined) {
-      const read = readMapping(mapping);
-      return mapRows(bytes(), read, await readLookups(read, path.dirname(mapping)));
-    }
-    if (/\.csv(\.gz)?$/i.test(file))
-      throw new CodedError(
-        'import_failed',
-        'a CSV file needs --mapping; docs/import.md tells how to write one',
-      );
-    return (await firstByte(bytes())) === 0x5b ? readArray(bytes()) : readLines(bytes());
-  }
-
-  private async send(batch: Imported[]): Promise<void> {
-    const good = batch.filter((document) => document.body !== undefined);
-    for (const document of batch) if (document.trouble !== undefined) this.reject(document, document.trouble);
-    const incoming = good.map((document) => this.deps.parse(this.arrival(document.body!)));
-    const outcomes = incoming.length === 0 ? [] : await this.append(incoming);
-    for (const [index, outcome] of outcomes.entries()) {
-      const verdict = outcome?.verdict ?? 'accepted';
-      this.summary.verdicts[verdict] = (this.summary.verdicts[verdict] ?? 0) + 1;
-      if (verdict === 'rejected' || verdict === 'conflict') {
-        const problems = outcome?.problems ?? [];
-        this.reject(
-          good[index]!,
-          problems.map((problem) => `${problem.pointer} ${problem.message}`).join('; '),
-        );
+  private async sendAll(source: AsyncIterable<Imported[]>): Promise<void> {
+    let toSkip = this.summary.skipped;
+    reading: for await (const documents of source) {
+      for (const document of documents) {
+        if (toSkip > 0) {
+          toSkip--;
+          continue;
+        }
+        this.batch.push(document);
+        this.batchBytes += document.body?.length ?? 0;
+        if (this.isFull()) await this.dispatch();
+        if (this.deps.signal?.aborted === true) break reading;
       }
     }
-    this.summary.documents += batch.length;
-    this.deps.progress({
-      documents: this.summary.skipped + this.summary.documents,
-      doneBytes: this.doneBytes,
-      totalBytes: this.totalBytes,
-    });
+    if (this.deps.signal?.aborted === true) this.summary.end = 'stopped';
+    else if (this.batch.length > 0) await this.dispatch();
+    while (this.inFlight.length > 0) await this.settleOldest();
+    await this.finish();
+  }
+
+  private isFull(): boolean {
+    const documents = this.options.batch ?? defaultBatchDocuments;
+    return this.batch.length >= documents || this.batchBytes >= maximumBatchBytes;
+  }
+
+  private async dispatch(): Promise<void> {
+    if (this.inFlight.length >= batchesInFlight) {
+      await this.settleOldest();
+      await this.keepProgress();
+    }
+    const sending = this.send(this.batch);
+    // It is awaited when it is the oldest; until then a failure is not an unhandled one.
+    sending.catch(() => {});
+    this.inFlight.push(sending);
+    this.batch = [];
+    this.batchBytes = 0;
+  }
+
+  private async send(batch: Imported[]): Promise<Sent> {
+    const incoming: Incoming[] = [];
+    for (const { body } of batch) if (body !== undefined) incoming.push(this.deps.parse(this.arrival(body)));
+    return { batch, outcomes: incoming.length === 0 ? [] : await this.append(incoming) };
   }
 
   private arrival(body: Buffer): Arrival {
-    const { resolvedDefaults, clock } = this.deps;
-    const resolved = this.options.place === undefined ? resolvedDefaults : this.placed();
     return {
-      source: 'receipt',
-      receivedAtMs: clock.nowMs(),
+      source: this.options.source ?? 'receipt',
+      receivedAtMs: this.deps.clock.nowMs(),
       contentType: 'application/json',
       body,
-      resolved,
+      resolved: this.resolved,
     };
-  }
-
-  private placedDefaults: Resolved | undefined;
-  private placed(): Resolved {
-    this.placedDefaults ??= { ...this.deps.resolvedDefaults, placeId: this.options.place! };
-    return this.placedDefaults;
   }
 
   /** Waits out a busy warehouse or a restarting database; sending again is safe. */
   private async append(incoming: Incoming[]): Promise<(Outcome | undefined)[]> {
     const giveUpMs = this.deps.clock.nowMs() + patienceMs;
-    for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
       try {
         return await this.deps.stream.append(incoming, this.deps.clock.nowMs() + appendTimeoutMs);
       } catch (error) {
-        const passing =
+        const isPassing =
           error instanceof CodedError &&
           (error.code === 'overloaded' || error.code === 'database_unavailable');
-        if (!passing || this.deps.clock.nowMs() > giveUpMs) throw error;
+        if (!isPassing || this.deps.clock.nowMs() > giveUpMs) throw error;
         await sleep(pauseMs);
       }
     }
   }
 
-  private reject(document: Imported, reason: string): void {
-    const file = `${this.options.file}.rejected`;
-    this.rejectedCount++;
-    appendFileSync(file, `${document.raw}\n`);
-    this.summary.rejectedFile = file;
-    if (this.summary.rejected.length < keptReasons)
-      this.summary.rejected.push({ line: document.line, reason });
+  /** In the order of the file, so that what is counted as done is its beginning. */
+  private async settleOldest(): Promise<void> {
+    const { batch, outcomes } = await this.inFlight.shift()!;
+    const { summary } = this;
+    const rejected: { document: Imported; reason: string }[] = [];
+    let index = 0;
+    for (const document of batch) {
+      const outcome = document.body === undefined ? undefined : outcomes[index++];
+      const verdict = document.body === undefined ? 'rejected' : (outcome?.verdict ?? 'accepted');
+      summary.verdicts[verdict] = (summary.verdicts[verdict] ?? 0) + 1;
+      if (verdict === 'rejected' || verdict === 'conflict')
+        rejected.push({ document, reason: document.trouble ?? reasonOf(outcome) });
+    }
+    this.rejectedFile.add(rejected);
+    summary.rejectedCount += rejected.length;
+    for (const { document, reason } of rejected.slice(0, keptReasons - summary.rejected.length))
+      summary.rejected.push({ line: document.line, reason });
+    summary.documents += batch.length;
+    this.deps.progress({
+      documents: summary.documents,
+      skipped: summary.skipped,
+      doneBytes: this.file.readBytes(),
+      totalBytes: this.file.totalBytes,
+    });
   }
 
-  private async readProgress(): Promise<{ records: number; finished: boolean }> {
-    if (this.options.again === true) return { records: 0, finished: false };
-    const { rows } = await this.deps.pool.query(
-      'select done_records, done_bytes from ops.import_progress where import_key = $1',
-      [this.key],
-    );
-    const row = rows[0];
-    if (row === undefined) return { records: 0, finished: false };
-    return { records: row.done_records, finished: row.done_bytes >= this.totalBytes };
+  /** What cannot be kept on the way is done again by the next run, which doubles nothing. */
+  private async keepProgress(): Promise<void> {
+    await this.writeProgress(false).catch(() => {});
   }
 
-  /** Called when the oldest batch in flight is durable, so what was counted is the beginning of the file. */
-  private async keepProgress(records: number, finished: boolean): Promise<void> {
-    const bytes = finished ? this.totalBytes : Math.min(this.doneBytes, this.totalBytes - 1);
-    await this.deps.pool.query(
-      `insert into ops.import_progress (import_key, file_name, done_bytes, done_records, rejected) values ($1, $2, $3, $4, $5)
-       on conflict (import_key) do update set done_bytes = excluded.done_bytes, done_records = excluded.done_records,
-         rejected = excluded.rejected, updated_at = now()`,
-      [this.key, path.basename(this.options.file), bytes, records, this.rejectedCount],
+  private async finish(): Promise<void> {
+    const giveUpMs = this.deps.clock.nowMs() + patienceMs;
+    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+      try {
+        return await this.writeProgress(this.summary.end === 'finished');
+      } catch (error) {
+        if (this.deps.clock.nowMs() > giveUpMs) throw error;
+        await sleep(pauseMs);
+      }
+    }
+  }
+
+  private async writeProgress(isFinished: boolean): Promise<void> {
+    const { skipped, documents, rejectedCount } = this.summary;
+    await this.store.write(
+      { documents: skipped + documents, rejected: rejectedCount, isFinished },
+      this.file.readBytes(),
     );
   }
 }
 
-async function firstByte(input: AsyncIterable<Buffer>): Promise<number | undefined> {
-  for await (const chunk of input) {
-    for (const byte of chunk) if (byte > 0x20 && byte !== 0xef && byte !== 0xbb && byte !== 0xbf) return byte;
-  }
-  return undefined;
+function reasonOf(outcome: Outcome | undefined): string {
+  const problems = outcome?.problems ?? [];
+  return problems
+    .map(({ pointer, message }) => (pointer === '' ? message : `${pointer}: ${message}`))
+    .join('; ');
 }

@@ -6,6 +6,11 @@ import { parseReceipt } from './receipts.ts';
 export type ParseContext = {
   current: ReferenceSnapshot;
   config: Pick<Config, 'strictTotals' | 'maximumFutureHours' | 'minimumDate'>;
+  /**
+   * The document was accepted before and is only computed anew: what depends on settings (strict totals,
+   * the range of times) is not asked again, so that a changed setting undoes no sale.
+   */
+  accepted?: boolean;
 };
 
 /** The one way from bytes to a sale: for HTTP, import, replay, re-attribution and rebuild alike. */

@@ -1,43 +1,98 @@
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { CodedError } from '../base/errors.ts';
+import { withoutByteOrderMark } from './split.ts';
 
-/** The request's bytes with gzip undone; what does not inflate fails the reader with `bad_request`. */
+/** The request's bytes with gzip undone; what does not inflate or ends early fails with `bad_request`. */
 export function decoded(input: Readable, encoding: string | undefined): AsyncIterable<Buffer> {
   const name = (encoding ?? 'identity').trim().toLowerCase();
-  if (name === 'identity' || name === '') return input;
+  if (name === 'identity' || name === '') return readPlain(input);
   if (name !== 'gzip' && name !== 'x-gzip')
     throw new CodedError('unsupported_media_type', `content-encoding ${name} is not read; send gzip or none`);
   return inflate(input);
 }
 
+async function* readPlain(input: Readable): AsyncGenerator<Buffer> {
+  try {
+    // The rest of a body that is too large is still read (see `discardRest`), so it is not destroyed here.
+    for await (const chunk of input.iterator({ destroyOnReturn: false })) yield chunk as Buffer;
+  } catch (error) {
+    throw endedEarly(error);
+  }
+}
+
 async function* inflate(input: Readable): AsyncGenerator<Buffer> {
   const gunzip = createGunzip();
-  input.on('error', (error) => gunzip.destroy(error));
+  const fail = (error: Error) => gunzip.destroy(endedEarly(error));
+  input.once('error', fail);
   input.pipe(gunzip);
   try {
     for await (const chunk of gunzip) yield chunk as Buffer;
   } catch (error) {
     if (error instanceof CodedError) throw error;
-    throw new CodedError('bad_request', `the body is not gzip: ${(error as Error).message}`, {
-      cause: error,
-    });
+    const message = `the body is not gzip: ${(error as Error).message}`;
+    throw new CodedError('bad_request', message, { cause: error });
   } finally {
+    input.off('error', fail);
     input.unpipe(gunzip);
     gunzip.destroy();
   }
 }
 
-export type WholeBody = { body: Buffer; size: number; complete: boolean };
+function endedEarly(cause: unknown): CodedError {
+  return new CodedError('bad_request', 'the connection ended inside the body; send it again', { cause });
+}
 
-/** Reads up to `limit` bytes; past them `complete` is false and nothing more is inflated or kept. */
-export async function readWhole(input: AsyncIterable<Buffer>, limit: number): Promise<WholeBody> {
+const discardedBytes = 64 * 1024 * 1024;
+const discardMs = 2_000;
+
+/**
+ * Reads on without keeping anything, within limits: many clients write their whole body before they look at
+ * the answer, and would meet a broken connection instead of it.
+ */
+export function discardRest(input: Readable): Promise<void> {
+  if (input.readableEnded || input.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    let size = 0;
+    const count = (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > discardedBytes) done();
+    };
+    const done = () => {
+      clearTimeout(timer);
+      input.off('data', count).off('end', done).off('close', done).off('error', done);
+      resolve();
+    };
+    const timer = setTimeout(done, discardMs);
+    input.on('data', count).once('end', done).once('close', done).once('error', done);
+    input.resume();
+  });
+}
+
+/** Over the limit, `body` is its beginning and `size` what was read of it. */
+export type WholeBody = { body: Buffer; size: number; isArray: boolean; limit: number; complete: boolean };
+
+const openingBracket = 0x5b;
+
+/**
+ * Reads one document, or an array of them, which has a limit of its own. Nothing past the limit is read,
+ * inflated or kept. A byte order mark is left out.
+ */
+export async function readWhole(
+  input: AsyncIterable<Buffer>,
+  limits: { document: number; batch: number },
+): Promise<WholeBody> {
   const chunks: Buffer[] = [];
   let size = 0;
+  let first: number | undefined;
+  let limit = limits.document;
   for await (const chunk of input) {
     size += chunk.length;
     chunks.push(chunk);
-    if (size > limit) return { body: Buffer.concat(chunks), size, complete: false };
+    first ??= chunk.find((byte) => byte > 0x20 && byte !== 0xef && byte !== 0xbb && byte !== 0xbf);
+    if (first === openingBracket) limit = limits.batch;
+    if (size > limit) break;
   }
-  return { body: Buffer.concat(chunks), size, complete: true };
+  const body = withoutByteOrderMark(Buffer.concat(chunks));
+  return { body, size, isArray: first === openingBracket, limit, complete: size <= limit };
 }

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { Problem } from '../base/errors.ts';
+import { maximumProblems } from './schema-problems.ts';
 
 export const maximumDepth = 64;
 
@@ -43,7 +44,7 @@ function troubleIn(text: string): { code: string; message: string } | undefined 
 function findBadStrings(root: unknown): Problem[] {
   const problems: Problem[] = [];
   const stack: { value: unknown; pointer: string }[] = [{ value: root, pointer: '' }];
-  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+  for (let next = stack.pop(); next !== undefined && problems.length < maximumProblems; next = stack.pop()) {
     const { value, pointer } = next;
     if (typeof value === 'string') {
       const trouble = troubleIn(value);
@@ -58,7 +59,7 @@ function findBadStrings(root: unknown): Problem[] {
       }
     }
   }
-  return problems;
+  return problems.slice(0, maximumProblems);
 }
 
 /** Only an escape can bring a NUL or a lone surrogate into valid UTF-8 JSON. */

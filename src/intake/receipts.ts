@@ -8,11 +8,11 @@ import {
   parseQuantity,
 } from '../base/money.ts';
 import { type LocalTime, parseTimestamp, resolveTime } from '../base/time.ts';
-import { type Receipt, receiptValidator } from '../sales/receipt.ts';
+import { maximumLines, type Receipt, receiptValidator } from '../sales/receipt.ts';
 import type { Arrival, Flag, Incoming, Line, Sale } from '../sales/sale.ts';
 import type { ParseContext } from './parse-document.ts';
 import { readJson } from './read-json.ts';
-import { problemsOf } from './schema-problems.ts';
+import { maximumProblems, problemsOf } from './schema-problems.ts';
 
 /** Revisions are compared as text, so they are written with leading zeros. */
 export function encodeRevision(revision: number): string {
@@ -23,13 +23,21 @@ export function encodeRevision(revision: number): string {
 export function parseReceipt(arrival: Arrival, context: ParseContext): Incoming {
   const read = readJson(arrival.body);
   if (read.problems !== undefined) return reject(arrival, read.value, read.problems);
-  if (!receiptValidator.Check(read.value)) {
-    return reject(arrival, read.value, problemsOf([...receiptValidator.Errors(read.value)]));
-  }
+  if (!receiptValidator.Check(read.value)) return reject(arrival, read.value, shapeProblems(read.value));
   const reader = new ReceiptReader(arrival, read.value, context);
   const sale = reader.sale();
   if (reader.problems.length > 0) return reject(arrival, read.value, reader.problems);
   return { ...arrival, sale };
+}
+
+/** Too many lines are told alone: to look at each of half a million of them would hold everyone else up. */
+function shapeProblems(value: unknown): Problem[] {
+  const items = (value as { items?: unknown } | null)?.items;
+  if (Array.isArray(items) && items.length > maximumLines) {
+    const message = `${items.length} lines; a receipt has at most ${maximumLines}`;
+    return [{ pointer: '/items', code: 'too_many_lines', message }];
+  }
+  return problemsOf([...receiptValidator.Errors(value)]);
 }
 
 function reject(arrival: Arrival, value: unknown, problems: Problem[]): Incoming {
@@ -109,7 +117,8 @@ class ReceiptReader {
     const { receipt, arrival } = this;
     const placeId = receipt.place_id ?? receipt.place?.place_id ?? arrival.resolved.placeId;
     if (arrival.boundPlaceId !== undefined && placeId !== arrival.boundPlaceId) {
-      const pointer = receipt.place_id === undefined ? '/place/place_id' : '/place_id';
+      const nested = receipt.place_id === undefined && receipt.place?.place_id !== undefined;
+      const pointer = nested ? '/place/place_id' : '/place_id';
       this.problem(pointer, 'foreign_place', `the token is bound to the place ${arrival.boundPlaceId}`);
     }
     return placeId;
@@ -135,6 +144,7 @@ class ReceiptReader {
           : 'the clocks showed this time twice; the first was taken';
       this.flags.push({ code: resolved.flag, message });
     }
+    if (context.accepted === true) return time;
     const { maximumFutureHours, minimumDate } = context.config;
     if (resolved.epochMs > arrival.receivedAtMs + maximumFutureHours * 3_600_000) {
       this.problem(
@@ -152,7 +162,11 @@ class ReceiptReader {
     const given = receipt.currency;
     if (given !== undefined) {
       if (!isCurrency(given))
-        this.problem('/currency', 'unknown_currency', `${given} is not an ISO 4217 currency`);
+        this.problem(
+          '/currency',
+          'unknown_currency',
+          `"${given}" is not an ISO 4217 currency such as RUB or EUR`,
+        );
       return given;
     }
     return (
@@ -214,7 +228,8 @@ class ReceiptReader {
     if (difference === 0) return;
     const shown = (difference / 10 ** this.digits).toFixed(this.digits);
     const message = `total_amount differs by ${shown} from the lines less the discount`;
-    if (this.context.config.strictTotals) this.problem('/total_amount', 'total_mismatch', message);
+    if (this.context.config.strictTotals && this.context.accepted !== true)
+      this.problem('/total_amount', 'total_mismatch', message);
     else this.flags.push({ code: 'total_mismatch', message });
   }
 
@@ -228,6 +243,6 @@ class ReceiptReader {
   }
 
   private problem(pointer: string, code: string, message: string): void {
-    if (this.problems.length < 100) this.problems.push({ pointer, code, message });
+    if (this.problems.length < maximumProblems) this.problems.push({ pointer, code, message });
   }
 }

@@ -1,3 +1,4 @@
+import { Settings } from 'typebox/system';
 import type { Problem } from '../base/errors.ts';
 
 /** What a TypeBox validator reports of one value. */
@@ -15,13 +16,15 @@ const codes: Record<string, string> = {
   minLength: 'empty',
   maxLength: 'too_long',
   enum: 'unknown_value',
-  pattern: 'wrong_form',
+  '~refine': 'too_long',
   minimum: 'out_of_range',
   maximum: 'out_of_range',
 };
 
 /** More would only repeat the first; a document of 10,000 bad lines is not answered with 10,000 problems. */
-const maximumProblems = 100;
+export const maximumProblems = 100;
+// TypeBox itself stops at eight, and a till's maker wants to see everything that is wrong at once.
+Settings.Set({ maxErrors: maximumProblems });
 
 /** The validator's errors with a JSON pointer and a stable code each. */
 export function problemsOf(errors: readonly SchemaError[]): Problem[] {
@@ -30,11 +33,8 @@ export function problemsOf(errors: readonly SchemaError[]): Problem[] {
     if (problems.length >= maximumProblems) break;
     if (error.keyword === 'required') {
       for (const name of error.params.requiredProperties as string[]) {
-        problems.push({
-          pointer: `${error.instancePath}/${name}`,
-          code: 'missing',
-          message: `${name} is required`,
-        });
+        const pointer = `${error.instancePath}/${name}`;
+        problems.push({ pointer, code: 'missing', message: `${name} is required` });
       }
     } else
       problems.push({
@@ -43,7 +43,7 @@ export function problemsOf(errors: readonly SchemaError[]): Problem[] {
         message: messageOf(error),
       });
   }
-  return problems;
+  return problems.slice(0, maximumProblems);
 }
 
 function messageOf(error: SchemaError): string {

@@ -2,49 +2,79 @@ import { trimBytes } from '../base/bytes.ts';
 
 const quote = 0x22;
 const backslash = 0x5c;
-const isSpace = (byte: number) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+const comma = 0x2c;
+const openBracket = 0x5b;
+const closeBracket = 0x5d;
+const openBrace = 0x7b;
+const closeBrace = 0x7d;
+const isSpace = (byte: number | undefined) =>
+  byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
-/**
- * The elements of a JSON array as their own bytes, so that each is journaled as it was sent; null where the
- * body is not an array whose brackets and strings close.
- */
-export function splitArray(body: Buffer): Buffer[] | null {
-  let index = 0;
-  while (index < body.length && isSpace(body[index]!)) index++;
-  if (body[index] !== 0x5b) return null;
-  const elements: Buffer[] = [];
-  let start = ++index;
+export function withoutByteOrderMark(body: Buffer): Buffer {
+  return body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? body.subarray(3) : body;
+}
+
+/** Where the element that begins at `start` ends: at the comma or bracket after it, −1 where neither comes. */
+function elementEnd(body: Buffer, start: number): number {
   let depth = 0;
-  let closed = -1;
-  for (; index < body.length; index++) {
+  for (let index = start; index < body.length; index++) {
     const byte = body[index]!;
     if (byte === quote) {
       for (index++; index < body.length && body[index] !== quote; index++)
         if (body[index] === backslash) index++;
-    } else if (byte === 0x7b || byte === 0x5b) depth++;
-    else if (byte === 0x7d || (byte === 0x5d && depth > 0)) depth--;
-    else if (depth === 0 && (byte === 0x2c || byte === 0x5d)) {
-      const element = trimBytes(body.subarray(start, index));
-      if (byte === 0x5d && element.length === 0 && elements.length === 0) closed = index;
-      else if (element.length === 0) return null;
-      else elements.push(element);
-      start = index + 1;
-      if (byte === 0x5d) {
-        closed = index;
-        break;
-      }
+    } else if (byte === openBrace || byte === openBracket) depth++;
+    else if (depth === 0 && (byte === comma || byte === closeBracket)) return index;
+    else if (byte === closeBrace || byte === closeBracket) {
+      depth--;
+      if (depth < 0) return -1;
     }
   }
-  if (closed < 0 || trimBytes(body.subarray(closed + 1)).length > 0) return null;
-  return elements;
+  return -1;
 }
 
-export type LongLine = { tooLong: number; head: Buffer };
+function skipSpace(body: Buffer, from: number): number {
+  let index = from;
+  while (isSpace(body[index])) index++;
+  return index;
+}
+
+/**
+ * How many elements the JSON array in `body` has, −1 where its brackets, braces and strings do not close. What
+ * stands inside an element is not looked at: a broken one is one broken document among good ones.
+ */
+export function countElements(body: Buffer): number {
+  const open = skipSpace(body, 0);
+  if (body[open] !== openBracket) return -1;
+  let start = skipSpace(body, open + 1);
+  if (body[start] === closeBracket) return skipSpace(body, start + 1) === body.length ? 0 : -1;
+  for (let count = 1; ; count++) {
+    const end = elementEnd(body, start);
+    if (end <= start) return -1;
+    if (body[end] === closeBracket) return skipSpace(body, end + 1) === body.length ? count : -1;
+    start = skipSpace(body, end + 1);
+  }
+}
+
+/** The elements of an array that `countElements` has counted, each as its own bytes, as it was sent. */
+export function* arrayElements(body: Buffer): Generator<Buffer> {
+  let start = skipSpace(body, 0) + 1;
+  for (;;) {
+    const end = elementEnd(body, start);
+    yield trimBytes(body.subarray(start, end));
+    if (body[end] === closeBracket) return;
+    start = end + 1;
+  }
+}
+
+/** `endless`: so long that its end is not looked for; it is the last line that is read. */
+export type LongLine = { tooLong: number; head: Buffer; endless: boolean };
 export const keptHeadBytes = 4096;
+/** A line as long as this is a mistake or an attack; under gzip it costs its sender next to nothing. */
+export const endlessLineBytes = 64 * 1024 * 1024;
 
 /**
  * Lines of a stream without their line ends; empty ones are left out. A line over `maximumBytes` comes as
- * its size and first 4 KiB: no more of it is ever held.
+ * its size and first 4 KiB: no more of it than the limit is ever held.
  */
 export async function* splitLines(
   input: AsyncIterable<Buffer>,
@@ -53,20 +83,23 @@ export async function* splitLines(
   let pending: Buffer[] = [];
   let size = 0;
   let first = true;
-  const finish = (): Buffer | LongLine | undefined => {
-    const whole = Buffer.concat(pending);
-    const length = size;
-    pending = [];
-    size = 0;
-    if (length > maximumBytes) return { tooLong: length, head: whole.subarray(0, keptHeadBytes) };
-    const hasMark = first && whole[0] === 0xef && whole[1] === 0xbb && whole[2] === 0xbf;
-    first = false;
-    const line = trimBytes(hasMark ? whole.subarray(3) : whole);
-    return line.length === 0 ? undefined : line;
-  };
   const keep = (part: Buffer) => {
     if (size <= maximumBytes) pending.push(part);
     size += part.length;
+  };
+  const finish = (): Buffer | LongLine | undefined => {
+    const whole = pending.length === 1 ? pending[0]! : Buffer.concat(pending);
+    const length = size;
+    const marked = first ? withoutByteOrderMark(whole) : whole;
+    pending = [];
+    size = 0;
+    first = false;
+    if (length > maximumBytes) {
+      const head = Buffer.from(marked.subarray(0, keptHeadBytes));
+      return { tooLong: length, head, endless: length > endlessLineBytes };
+    }
+    const line = trimBytes(marked);
+    return line.length === 0 ? undefined : line;
   };
   for await (const chunk of input) {
     let start = 0;
@@ -77,6 +110,7 @@ export async function* splitLines(
       if (line !== undefined) yield line;
     }
     if (start < chunk.length) keep(chunk.subarray(start));
+    if (size > endlessLineBytes) break;
   }
   const last = finish();
   if (last !== undefined) yield last;

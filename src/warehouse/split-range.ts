@@ -1,44 +1,47 @@
 import { addDays } from '../base/time.ts';
 
-/** A range of business dates as whole years, whole months outside them, and the days that are left. */
-export type SplitRange = { years: string[]; months: string[]; days: [from: string, to: string][] };
+/**
+ * A range of business dates as runs of whole periods, each run given by the first days of its first and its
+ * last period: one run of years at most, of months before and after it, of days before and after those.
+ */
+export type SplitRange = { years: Run | undefined; months: Run[]; days: Run[] };
+export type Run = readonly [first: string, last: string];
+type Unit = 'day' | 'month' | 'year';
 
-const monthStart = (date: string) => `${date.slice(0, 7)}-01`;
+const start = (date: string, unit: Unit) =>
+  unit === 'day' ? date : `${date.slice(0, unit === 'year' ? 4 : 7)}${unit === 'year' ? '-01' : ''}-01`;
 
-function nextMonth(month: string): string {
-  const year = Number(month.slice(0, 4));
-  const next = Number(month.slice(5, 7)) % 12;
-  return `${String(next === 0 ? year + 1 : year).padStart(4, '0')}-${String(next + 1).padStart(2, '0')}-01`;
+function shift(first: string, unit: Unit, by: 1 | -1): string {
+  if (unit === 'day') return addDays(first, by);
+  const months =
+    Number(first.slice(0, 4)) * 12 + Number(first.slice(5, 7)) - 1 + by * (unit === 'year' ? 12 : 1);
+  return `${String(Math.floor(months / 12)).padStart(4, '0')}-${String((months % 12) + 1).padStart(2, '0')}-01`;
 }
 
-function nextYear(year: string): string {
-  return `${String(Number(year.slice(0, 4)) + 1).padStart(4, '0')}-01-01`;
+/** The longest run of whole periods in `[from, to]`; undefined where not one fits. */
+function wholeRun(from: string, to: string, unit: Unit): Run | undefined {
+  const first = start(from, unit) === from ? from : shift(start(from, unit), unit, 1);
+  const last = shift(start(addDays(to, 1), unit), unit, -1);
+  return first <= last ? [first, last] : undefined;
 }
 
 /** Both ends included; `coarsest` is the coarsest period that may be used. */
-export function splitRange(from: string, to: string, coarsest: 'day' | 'month' | 'year'): SplitRange {
-  const split: SplitRange = { years: [], months: [], days: [] };
-  const end = addDays(to, 1);
-  let at = from;
-  while (at < end) {
-    if (coarsest === 'year' && at.endsWith('-01-01') && nextYear(at) <= end) {
-      split.years.push(at);
-      at = nextYear(at);
-    } else if (coarsest !== 'day' && at.endsWith('-01') && nextMonth(at) <= end) {
-      split.months.push(at);
-      at = nextMonth(at);
-    } else {
-      const stop = coarsest === 'day' ? end : [nextMonth(monthStart(at)), end].sort()[0]!;
-      split.days.push([at, addDays(stop, -1)]);
-      at = stop;
+export function splitRange(from: string, to: string, coarsest: Unit): SplitRange {
+  const split: SplitRange = { years: undefined, months: [], days: [] };
+  const divide = (low: string, high: string, units: readonly Unit[]): void => {
+    const [unit, ...finer] = units;
+    if (unit === undefined || low > high) return;
+    const run = wholeRun(low, high, unit);
+    if (run === undefined) {
+      divide(low, high, finer);
+      return;
     }
-  }
+    divide(low, addDays(run[0], -1), finer);
+    if (unit === 'year') split.years = run;
+    else split[unit === 'month' ? 'months' : 'days'].push(run);
+    divide(shift(run[1], unit, 1), high, finer);
+  };
+  const units: readonly Unit[] = ['year', 'month', 'day'];
+  divide(from, to, units.slice(units.indexOf(coarsest)));
   return split;
-}
-
-/** The first days of all months of some years. */
-export function monthsOf(years: readonly string[]): string[] {
-  return years.flatMap((year) =>
-    Array.from({ length: 12 }, (_, index) => `${year.slice(0, 4)}-${String(index + 1).padStart(2, '0')}-01`),
-  );
 }

@@ -1,0 +1,94 @@
+import type { Socket } from 'node:net';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { CodedError } from '../base/errors.ts';
+import { codedErrorOf, problemOf } from './problem.ts';
+import type { App } from './server.ts';
+
+export const problemMediaType = 'application/problem+json';
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
+/** Up to here the rest of an unread body is taken in and dropped, and the connection stays open. */
+const drainedBytes = 1024 * 1024;
+
+/** Every failure of a request becomes problem+json; what nobody foresaw is logged once, and told nothing of. */
+export function registerFailures(app: App): void {
+  app.setErrorHandler((error, request, reply) => {
+    const coded = codedErrorOf(error);
+    logFailure(coded, error, request);
+    if (coded.retryAfterSeconds !== undefined) reply.header('retry-after', coded.retryAfterSeconds);
+    if (coded.code === 'unauthorized') reply.header('www-authenticate', 'Bearer realm="tillstream"');
+    leaveUnreadBody(request, reply);
+    return sendProblem(reply, coded);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const url = request.url.split('?')[0]!;
+    const allowed = methods.filter((method) => app.findRoute({ url, method }) !== null);
+    leaveUnreadBody(request, reply);
+    if (allowed.length > 0) {
+      reply.header('allow', allowed.join(', '));
+      const detail = `${request.method} is not for ${url}; it takes ${allowed.join(', ')}`;
+      return sendProblem(reply, new CodedError('method_not_allowed', detail));
+    }
+    const detail = `there is no route ${request.method} ${url}; see /docs`;
+    return sendProblem(reply, new CodedError('not_found', detail));
+  });
+}
+
+function sendProblem(reply: Pick<FastifyReply, 'code'>, coded: CodedError): FastifyReply {
+  return reply
+    .code(coded.status)
+    .type(problemMediaType)
+    .send(JSON.stringify(problemOf(coded)));
+}
+
+function logFailure(coded: CodedError, error: unknown, request: FastifyRequest): void {
+  if (request.raw.destroyed && !request.raw.complete)
+    request.log.debug({ err: error }, 'the client went away before its request was read');
+  else if (coded.code === 'internal') request.log.error({ err: error }, 'a request failed');
+  else if (coded.status >= 500)
+    request.log.warn({ err: coded.cause ?? coded, code: coded.code }, 'a request was refused');
+}
+
+/** What was not read must not stand in the way of the next request on this connection. */
+function leaveUnreadBody(request: FastifyRequest, reply: Pick<FastifyReply, 'header'>): void {
+  const { raw } = request;
+  if (raw.readableEnded) return;
+  const announced = raw.headers['content-length'];
+  const isOpenEnded = raw.headers['transfer-encoding'] !== undefined;
+  if (isOpenEnded || Number(announced ?? 0) > drainedBytes) reply.header('connection', 'close');
+  raw.resume();
+}
+
+/** An address that the router cannot read never reaches the hooks, so the headers are set here. */
+export function answerUnroutable(error: Error, request: FastifyRequest, reply: FastifyReply): void {
+  reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
+  sendProblem(reply, codedErrorOf(error));
+}
+
+const clientTroubles: Record<string, { status: string; detail: string }> = {
+  HPE_HEADER_OVERFLOW: {
+    status: '431 Request Header Fields Too Large',
+    detail: 'the headers are over 16 KiB; send fewer or shorter ones',
+  },
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    status: '408 Request Timeout',
+    detail: 'the request did not arrive in time; send it again',
+  },
+};
+const notHttp = { status: '400 Bad Request', detail: 'this is not a request of HTTP/1.1' };
+
+/** Answers what never became a request: not HTTP at all, headers without end. */
+export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  const { status, detail } = clientTroubles[error.code ?? ''] ?? notHttp;
+  const problem = {
+    ...problemOf(new CodedError('bad_request', detail)),
+    status: Number.parseInt(status, 10),
+  };
+  const body = JSON.stringify(problem);
+  if (socket.writable) {
+    socket.write(
+      `HTTP/1.1 ${status}\r\nContent-Type: ${problemMediaType}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    );
+  }
+  socket.destroySoon();
+}

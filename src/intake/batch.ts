@@ -1,0 +1,171 @@
+import type { Clock } from '../base/clock.ts';
+import { CodedError, type Problem } from '../base/errors.ts';
+import type { Metrics } from '../base/metrics.ts';
+import type { Config } from '../config.ts';
+import type { Arrival, Incoming } from '../sales/sale.ts';
+import type { Stream } from '../stream/stream.ts';
+import { type Answer, type Answered, answerSingle, createBatchAnswer } from './answers.ts';
+import { readWhole } from './read-body.ts';
+import {
+  arrayElements,
+  countElements,
+  endlessLineBytes,
+  keptHeadBytes,
+  type LongLine,
+  splitLines,
+} from './split.ts';
+
+export type IntakeDeps = {
+  stream: Stream;
+  parse: (arrival: Arrival) => Incoming;
+  config: Pick<Config, 'intakeTimeoutMs' | 'defaultPlace' | 'defaultCurrency' | 'defaultTimeZone'>;
+  clock: Clock;
+  metrics: Metrics;
+};
+
+/** What all documents of one request have in common. */
+export type Sender = Omit<Arrival, 'body' | 'receivedAtMs'>;
+
+export const maximumDocumentBytes = 1024 * 1024;
+export const maximumBatchBytes = 64 * 1024 * 1024;
+/** One part is one transaction: large enough to make COMMIT cheap, small enough to hold little. */
+const partDocuments = 1_000;
+const partBytes = 4 * 1024 * 1024;
+/** What a slow stream has sent does not wait for the part to fill. */
+const partMs = 1_000;
+
+/** The documents of one request on their way to the stream. `wait`: the answer carries the verdicts. */
+export function createIntake(deps: IntakeDeps, sender: Sender, wait: boolean) {
+  const arrivalOf = (body: Buffer): Arrival => ({ ...sender, receivedAtMs: deps.clock.nowMs(), body });
+
+  /** Of what is too large, the first 4 KiB are kept. */
+  function refuse(body: Buffer, code: string, message: string): Incoming {
+    const head = Buffer.from(body.subarray(0, keptHeadBytes));
+    const kept = `${message}; its first ${head.length} bytes are kept`;
+    const problem: Problem = { pointer: '', code, message: kept };
+    return { ...arrivalOf(head), verdict: 'rejected', problems: [problem] };
+  }
+
+  function tooLarge(body: Buffer, size: number, limit: number): Incoming {
+    return refuse(body, 'body_too_large', `${size} bytes or more, over the limit of ${limit}`);
+  }
+
+  function read(body: Buffer | LongLine): Incoming {
+    if (!Buffer.isBuffer(body)) return tooLarge(body.head, body.tooLong, maximumDocumentBytes);
+    if (body.length > maximumDocumentBytes) return tooLarge(body, body.length, maximumDocumentBytes);
+    return deps.parse(arrivalOf(body));
+  }
+
+  /** Resolves once all of them are durable. */
+  async function append(documents: Incoming[]): Promise<Answered[]> {
+    const started = performance.now();
+    const outcomes = await deps.stream.append(documents, deps.clock.nowMs() + deps.config.intakeTimeoutMs);
+    deps.metrics.messageSeconds.observe(
+      { role: 'collector', stage: 'append' },
+      (performance.now() - started) / 1000,
+    );
+    const rejected = documents.reduce((sum, document) => sum + (document.sale === undefined ? 1 : 0), 0);
+    const labels = { role: 'collector', topic: 'http', direction: 'in' };
+    if (rejected > 0) deps.metrics.messages.inc({ ...labels, verdict: 'rejected' }, rejected);
+    if (rejected < documents.length)
+      deps.metrics.messages.inc({ ...labels, verdict: 'valid' }, documents.length - rejected);
+    return documents.map((incoming, index) => ({ incoming, outcome: outcomes[index] }));
+  }
+
+  async function single(incoming: Incoming): Promise<Answer> {
+    const [answered] = await append([incoming]);
+    return answerSingle(answered!, wait);
+  }
+
+  /**
+   * Parts go one after the other, so that documents of one sale keep their order; while one is being stored
+   * the next is read and parsed. A failure names how many documents before it are durable.
+   */
+  async function many(bodies: AsyncIterable<Buffer | LongLine> | Iterable<Buffer>): Promise<Answer> {
+    const answer = createBatchAnswer(wait);
+    let part: Incoming[] = [];
+    let bytes = 0;
+    let sending: Promise<void> = Promise.resolve();
+    let endless = false;
+    let failure: { error: unknown } | undefined;
+    /** Resolves when the part before is durable, which is what holds a fast sender back. */
+    const flush = (): Promise<void> => {
+      const documents = part;
+      const before = sending;
+      part = [];
+      bytes = 0;
+      sending = before.then(async () => {
+        if (documents.length > 0) answer.add(await append(documents));
+      });
+      sending.catch((error: unknown) => {
+        failure ??= { error };
+      });
+      return before;
+    };
+    const timer = setInterval(() => {
+      if (part.length > 0) flush().catch(() => {});
+    }, partMs);
+    try {
+      for await (const body of bodies) {
+        // A slow sender is told at its next document, not at its last.
+        if (failure !== undefined) throw failure.error;
+        const incoming = read(body);
+        part.push(incoming);
+        bytes += incoming.body.length;
+        if (part.length >= partDocuments || bytes >= partBytes) await flush();
+        endless ||= !Buffer.isBuffer(body) && body.endless;
+      }
+      await flush();
+      await sending;
+      if (endless) throw endlessLine();
+    } catch (error) {
+      await sending.catch(() => {});
+      throw withDurable(error, answer.count());
+    } finally {
+      clearInterval(timer);
+    }
+    if (answer.count() === 0) throw emptyBatch();
+    return answer.answer();
+  }
+
+  /** `application/json`: one document, or an array of them. */
+  async function whole(input: AsyncIterable<Buffer>): Promise<Answer> {
+    const limits = { document: maximumDocumentBytes, batch: maximumBatchBytes };
+    const { body, size, isArray, limit, complete } = await readWhole(input, limits);
+    if (!complete) return await single(tooLarge(body, size, limit));
+    if (!isArray) return await single(read(body));
+    const count = countElements(body);
+    if (count === 0) throw emptyBatch();
+    if (count > 0) return await many(arrayElements(body));
+    if (body.length <= maximumDocumentBytes) return await single(read(body));
+    return await single(refuse(body, 'not_json', 'not JSON: the array does not close'));
+  }
+
+  /** `application/x-ndjson`: a document a line, as many as there are. */
+  const lines = (input: AsyncIterable<Buffer>) => many(splitLines(input, maximumDocumentBytes));
+
+  return { whole, lines };
+}
+
+function endlessLine(): CodedError {
+  const message = `a line is over ${endlessLineBytes} bytes, and nothing after it was read`;
+  return new CodedError('body_too_large', message);
+}
+
+function emptyBatch(): CodedError {
+  return new CodedError('invalid_document', 'there is no document in the body', {
+    errors: [{ pointer: '', code: 'empty_batch', message: 'send at least one document' }],
+  });
+}
+
+/** The first `durable` documents of the batch are stored; sending all of them again only makes duplicates. */
+function withDurable(error: unknown, durable: number): unknown {
+  if (!(error instanceof CodedError)) return error;
+  const message = `${error.message}; the first ${durable} documents of the batch are stored, and sending all of them again is safe`;
+  return new CodedError(error.code, message, {
+    cause: error.cause ?? error,
+    members: { ...error.members, durable },
+    ...(error.errors === undefined ? {} : { errors: error.errors }),
+    ...(error.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: error.retryAfterSeconds }),
+  });
+}

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Compile } from 'typebox/schema';
+import { receipt, startTestProgram, type TestProgram } from '../program.ts';
+
+let tested: TestProgram;
+before(async () => {
+  tested = await startTestProgram();
+});
+after(() => tested.stop());
+
+/** Answers are built by hand, so what they look like is held against what the description promises. */
+test('answers are as the description says, members and all', async () => {
+  const api = (await tested.call('GET', '/openapi.json')).body;
+  const token = (await tested.call('POST', '/api/tokens/', { name: 'x', roles: ['analyst'] })).body;
+  const calls: [string, string, string, unknown?][] = [
+    ['POST', '/api/checks/', '/api/checks/', receipt()],
+    ['POST', '/api/checks/', '/api/checks/', [receipt({ transaction_id: 'second' }), {}]],
+    ['POST', '/api/checks/', '/api/checks/', { transaction_id: 'bad' }],
+    ['GET', '/api/checks/unique_transaction_id297', '/api/checks/{id}'],
+    ['GET', '/api/checks/none', '/api/checks/{id}'],
+    ['GET', '/api/journal', '/api/journal'],
+    ['GET', '/api/journal?limit=0', '/api/journal'],
+    ['GET', '/api/places/', '/api/places/'],
+    ['PUT', '/api/places/unique_place_id1', '/api/places/{id}', { time_zone: 'Europe/Moscow' }],
+    ['GET', '/api/analytics/', '/api/analytics/'],
+    ['GET', '/api/analytics/sales?granularity=month&group_by=category', '/api/analytics/sales'],
+    ['GET', '/api/tokens/', '/api/tokens/'],
+    ['POST', '/api/tokens/', '/api/tokens/', { name: 'y', roles: ['collector'], place_id: 'p' }],
+    ['POST', `/api/tokens/${token.token_id}/rotate`, '/api/tokens/{id}/rotate'],
+    ['DELETE', `/api/tokens/${token.token_id}`, '/api/tokens/{id}'],
+    ['GET', '/healthz', '/healthz'],
+    ['GET', '/readyz', '/readyz'],
+  ];
+  const problem = Compile(api.components.schemas.Problem);
+  for (const [method, url, path, body] of calls) {
+    const answer = await tested.call(method, url, body);
+    const named = `${method} ${url} ${answer.status} ${JSON.stringify(answer.body)}`;
+    if (answer.status >= 400) {
+      assert.match(answer.headers.get('content-type')!, /^application\/problem\+json/, named);
+      assert.equal(answer.body.status, answer.status, named);
+      assert.ok(problem.Check(answer.body), named);
+      continue;
+    }
+    const described = api.paths[path][method.toLowerCase()].responses[answer.status];
+    assert.ok(described, `${named}: this status is not described`);
+    const schema = Compile(described.content['application/json'].schema);
+    assert.ok(schema.Check(answer.body), `${named}: ${JSON.stringify(schema.Errors(answer.body))}`);
+  }
+});
