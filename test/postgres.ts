@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
-import { createPool, type Database } from '../src/base/db.ts';
+import { type Client, createPool, type Database } from '../src/base/db.ts';
 import { sha256 } from '../src/base/ids.ts';
 import { createLog } from '../src/base/log.ts';
 import { openEmbeddedPostgres } from '../src/database/embedded-postgres.ts';
@@ -20,7 +20,23 @@ const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'o
  * A migrated database of its own for one test file, cloned from a template on one server that all files of
  * a run share; the last file to end stops the server.
  */
-export async function createTestDatabase(): Promise<TestDatabase> {
+export function createTestDatabase(): Promise<TestDatabase> {
+  return createDatabase(async (client, connectionString, name) => {
+    const template = await prepareTemplate(client, connectionString);
+    await client.query(`create database ${name} template ${template} strategy file_copy`);
+  });
+}
+
+/** The same without any table. */
+export function createEmptyDatabase(): Promise<TestDatabase> {
+  return createDatabase(async (client, _connectionString, name) => {
+    await client.query(`create database ${name} template template0`);
+  });
+}
+
+async function createDatabase(
+  create: (client: Client, connectionString: string, name: string) => Promise<void>,
+): Promise<TestDatabase> {
   const log = createLog('warn');
   const server = await openEmbeddedPostgres({ dataDir, log, settings });
   const admin = createPool({
@@ -29,9 +45,20 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     maximumConnections: 1,
     transactionTimeoutMs: 0,
   });
-  const template = await prepareTemplate(admin, server.connectionString);
   const name = `test_${process.pid}_${randomBytes(4).toString('hex')}`;
-  await admin.query(`create database ${name} template ${template} strategy file_copy`);
+  const client = await admin.connect();
+  try {
+    // Under a lock, since a template must have no other user while it is made, copied or dropped.
+    await client.query('set lock_timeout = 0; select pg_advisory_lock(1)');
+    await dropLeftovers(client);
+    await create(client, server.connectionString, name);
+    client.release(true);
+  } catch (error) {
+    client.release(true);
+    await admin.end();
+    await server.stop();
+    throw error;
+  }
   const connectionString = withDatabase(server.connectionString, name);
   const pool = createPool({ connectionString, applicationName: 'test', maximumConnections: 10 });
   return {
@@ -46,41 +73,47 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   };
 }
 
+/** Databases of runs that died, and what was left half-made. */
+async function dropLeftovers(client: Client): Promise<void> {
+  for (const name of await databaseNames(client)) {
+    const pid = Number(/^test_(\d+)_/.exec(name)?.[1]);
+    const isLeftOver = (pid > 0 && !isAlive(pid)) || name.endsWith('_building');
+    if (isLeftOver) await client.query(`drop database if exists ${name} with (force)`);
+  }
+}
+
+/** One template per set of migrations; that of another set makes room. */
+async function prepareTemplate(client: Client, connectionString: string): Promise<string> {
+  const checksums = readMigrations(migrationsFolder).map((migration) => migration.checksum);
+  const template = `template_${sha256(checksums.join()).toString('hex').slice(0, 12)}`;
+  const templates = (await databaseNames(client)).filter((name) => name.startsWith('template_'));
+  if (templates.includes(template)) return template;
+  for (const old of templates) await client.query(`drop database if exists ${old}`);
+  const building = `${template}_building`;
+  await client.query(`create database ${building}`);
+  const pool = createPool({
+    connectionString: withDatabase(connectionString, building),
+    applicationName: 'test-template',
+    maximumConnections: 1,
+  });
+  try {
+    await migrate(pool, { log: createLog('warn') });
+  } finally {
+    await pool.end();
+  }
+  await client.query(`alter database ${building} rename to ${template}`);
+  return template;
+}
+
+async function databaseNames(client: Client): Promise<string[]> {
+  const { rows } = await client.query('select datname as name from pg_database');
+  return rows.map((row) => row.name as string);
+}
+
 function withDatabase(connectionString: string, name: string): string {
   const url = new URL(connectionString);
   url.pathname = `/${name}`;
   return url.href;
-}
-
-/** One template per set of migrations; databases of runs that died are removed. */
-async function prepareTemplate(admin: Database, connectionString: string): Promise<string> {
-  const checksums = readMigrations(migrationsFolder).map((migration) => migration.checksum);
-  const template = `template_${sha256(checksums.join()).toString('hex').slice(0, 12)}`;
-  const client = await admin.connect();
-  try {
-    await client.query('set lock_timeout = 0; select pg_advisory_lock(1)');
-    const { rows } = await client.query('select datname as name from pg_database');
-    const names = rows.map((row) => row.name as string);
-    for (const name of names) {
-      const pid = Number(/^test_(\d+)_/.exec(name)?.[1]);
-      if (pid > 0 && !isAlive(pid)) await client.query(`drop database if exists ${name} with (force)`);
-    }
-    if (names.includes(template)) return template;
-    const building = `${template}_building`;
-    await client.query(`drop database if exists ${building} with (force)`);
-    await client.query(`create database ${building}`);
-    const pool = createPool({
-      connectionString: withDatabase(connectionString, building),
-      applicationName: 'test-template',
-      maximumConnections: 1,
-    });
-    await migrate(pool, { log: createLog('warn') });
-    await pool.end();
-    await client.query(`alter database ${building} rename to ${template}`);
-    return template;
-  } finally {
-    client.release(true);
-  }
 }
 
 function isAlive(pid: number): boolean {

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Client, Database } from '../base/db.ts';
+import type { Client, Database, Queryable } from '../base/db.ts';
 import { CodedError } from '../base/errors.ts';
 import { sha256 } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
@@ -11,31 +11,44 @@ export type Migration = { number: number; name: string; sql: string; checksum: s
 
 const migrationLock = 7199;
 
+/** The numbered files of a folder, in order. Error `migration_failed` where a name does not fit or two clash. */
 export function readMigrations(folder: string): Migration[] {
-  return readdirSync(folder)
-    .filter((name) => /^\d{4}_[a-z0-9_]+\.sql$/.test(name))
-    .sort()
-    .map((name) => {
-      const sql = readFileSync(path.join(folder, name), 'utf8');
-      return { number: Number(name.slice(0, 4)), name, sql, checksum: sha256(sql).toString('hex') };
-    });
+  const names = readdirSync(folder)
+    .filter((name) => name.endsWith('.sql'))
+    .sort();
+  const migrations = names.map((name) => {
+    if (!/^\d{4}_[a-z0-9_]+\.sql$/.test(name))
+      throw new CodedError('migration_failed', `${name} is no migration; name it like 0002_what_it_does.sql`);
+    // Checkouts on Windows may end lines otherwise; that is no change.
+    const sql = readFileSync(path.join(folder, name), 'utf8').replaceAll('\r\n', '\n');
+    return { number: Number(name.slice(0, 4)), name, sql, checksum: sha256(sql).toString('hex') };
+  });
+  for (const [index, migration] of migrations.entries()) {
+    const next = migrations[index + 1];
+    if (next?.number === migration.number)
+      throw new CodedError(
+        'migration_failed',
+        `${migration.name} and ${next.name} have one number; renumber one`,
+      );
+  }
+  return migrations;
 }
 
 /**
  * Runs what is missing, in order, each in a transaction of its own, under a lock: two programs that start at
- * once run each migration once. Error `migration_failed` where an applied file was changed, or the database
- * is newer than the program.
+ * once run each migration once. Returns how many ran. Error `migration_failed` where a migration does not
+ * run, an applied file was changed, or the database is newer than the program.
  */
 export async function migrate(pool: Database, options: { log: Log; folder?: string }): Promise<number> {
   const migrations = readMigrations(options.folder ?? migrationsFolder);
   const client = await pool.connect();
   try {
-    await client.query('set lock_timeout = 0; set transaction_timeout = 0');
+    // A migration may wait for locks and rewrite tables for as long as it takes.
+    await client.query(
+      'set lock_timeout = 0; set statement_timeout = 0; set transaction_timeout = 0; set idle_in_transaction_session_timeout = 0',
+    );
     await client.query(`select pg_advisory_lock(${migrationLock})`);
-    await client.query(`
-      create schema if not exists ops;
-      create table if not exists ops.migration (
-        number integer primary key, name text not null, checksum text not null, applied_at timestamptz not null default now())`);
+    await ensureTable(client);
     const missing = await findMissing(client, migrations);
     for (const migration of missing) {
       await apply(client, migration);
@@ -48,38 +61,62 @@ export async function migrate(pool: Database, options: { log: Log; folder?: stri
   }
 }
 
-/** Names of the migrations that were not run yet. */
-export async function pendingMigrations(pool: Database, folder = migrationsFolder): Promise<string[]> {
+/** Names of the migrations that were not run yet; the same errors as `migrate`. */
+export async function pendingMigrations(pool: Queryable, folder = migrationsFolder): Promise<string[]> {
   const migrations = readMigrations(folder);
   const made = await pool.query("select to_regclass('ops.migration') is not null as made");
-  if (!made.rows[0].made) return migrations.map((migration) => migration.name);
-  return (await findMissing(pool, migrations)).map((migration) => migration.name);
+  const missing = made.rows[0].made ? await findMissing(pool, migrations) : migrations;
+  return missing.map((migration) => migration.name);
 }
 
-async function findMissing(
-  client: Pick<Client, 'query'>,
-  migrations: readonly Migration[],
-): Promise<Migration[]> {
+async function ensureTable(client: Client): Promise<void> {
+  // "if not exists" asks for the right to create even where nothing is to be made.
+  const made = await client.query("select to_regclass('ops.migration') is not null as made");
+  if (made.rows[0].made) return;
+  try {
+    await client.query(`
+      create schema if not exists ops;
+      create table ops.migration (
+        number integer primary key, name text not null, checksum text not null, applied_at timestamptz not null default now())`);
+  } catch (error) {
+    throw new CodedError(
+      'migration_failed',
+      `the schema ops cannot be made (${(error as Error).message}); let the user of DATABASE_URL own its database`,
+      { cause: error },
+    );
+  }
+}
+
+async function findMissing(client: Queryable, migrations: readonly Migration[]): Promise<Migration[]> {
   const { rows } = await client.query<{ number: number; name: string; checksum: string }>(
     'select number, name, checksum from ops.migration order by number',
   );
-  const applied = new Map(rows.map((row) => [row.number, row]));
-  const newest = rows.at(-1);
-  if (newest !== undefined && newest.number > (migrations.at(-1)?.number ?? 0)) {
-    throw new CodedError(
-      'migration_failed',
-      `the database was migrated by a newer program (${newest.name}); upgrade this one`,
-    );
+  const newest = rows.at(-1)?.number ?? 0;
+  const files = new Map(migrations.map((migration) => [migration.number, migration]));
+  for (const row of rows) {
+    const file = files.get(row.number);
+    if (file !== undefined && file.checksum !== row.checksum)
+      throw new CodedError(
+        'migration_failed',
+        `${file.name} was changed after it was applied; put the applied version back and write a new migration`,
+      );
+    if (file === undefined)
+      throw new CodedError(
+        'migration_failed',
+        row.number > (migrations.at(-1)?.number ?? 0)
+          ? `the database was migrated by a newer program (${row.name}); upgrade this one`
+          : `${row.name} was applied to the database and is not among the migrations; put it back`,
+      );
   }
-  return migrations.filter((migration) => {
-    const before = applied.get(migration.number);
-    if (before === undefined) return true;
-    if (before.checksum === migration.checksum) return false;
+  const applied = new Set(rows.map((row) => row.number));
+  const missing = migrations.filter((migration) => !applied.has(migration.number));
+  const late = missing.find((migration) => migration.number < newest);
+  if (late !== undefined)
     throw new CodedError(
       'migration_failed',
-      `${migration.name} was changed after it was applied; put the applied version back`,
+      `${late.name} comes after number ${newest} was applied; give it a higher number`,
     );
-  });
+  return missing;
 }
 
 async function apply(client: Client, migration: Migration): Promise<void> {
@@ -92,9 +129,17 @@ async function apply(client: Client, migration: Migration): Promise<void> {
     });
     await client.query('commit');
   } catch (error) {
-    await client.query('rollback');
-    throw new CodedError('migration_failed', `${migration.name}: ${(error as Error).message}`, {
-      cause: error,
-    });
+    // On a broken connection the server has rolled back by itself.
+    await client.query('rollback').catch(() => {});
+    const { message, position } = error as { message: string; position?: string };
+    const line =
+      position === undefined ? '' : `, line ${migration.sql.slice(0, Number(position)).split('\n').length}`;
+    throw new CodedError(
+      'migration_failed',
+      `${migration.name}${line}: ${message}; nothing of it was applied`,
+      {
+        cause: error,
+      },
+    );
   }
 }

@@ -1,17 +1,54 @@
+import pg from 'pg';
+import { CodedError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { openEmbeddedPostgres } from './embedded-postgres.ts';
 
 export type OpenDatabase = { connectionString: string; embedded: boolean; close(): Promise<void> };
 
-/** The database at DATABASE_URL, or the embedded one of DATA_DIR: the running one, else one of our own. */
+const oldestVersion = 18;
+const connectMs = 10_000;
+
+/**
+ * The database at DATABASE_URL, or the embedded one of DATA_DIR: the running one, else one of our own.
+ * Errors: `database_unavailable` and `invalid_configuration` for DATABASE_URL, `data_dir_unusable` and
+ * `postgres_failed` for the embedded one.
+ */
 export async function openDatabase(options: {
   databaseUrl?: string | undefined;
   dataDir: string;
   log: Log;
 }): Promise<OpenDatabase> {
   if (options.databaseUrl !== undefined) {
+    await checkServer(options.databaseUrl);
     return { connectionString: options.databaseUrl, embedded: false, close: async () => {} };
   }
   const server = await openEmbeddedPostgres({ dataDir: options.dataDir, log: options.log });
   return { connectionString: server.connectionString, embedded: true, close: server.stop };
+}
+
+/** Meets at the start, with a name, what would otherwise come out of the first query as a stack. */
+async function checkServer(databaseUrl: string): Promise<void> {
+  const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: connectMs });
+  client.on('error', () => {});
+  let version: string;
+  try {
+    await client.connect();
+    const { rows } = await client.query("select current_setting('server_version') as version");
+    version = rows[0].version;
+  } catch (error) {
+    // The message names neither the password nor the whole URL.
+    const { message, code } = error as { message: string; code?: string };
+    throw new CodedError(
+      'database_unavailable',
+      `the database ${client.database} at ${client.host}:${client.port} does not let user ${client.user} in (${message || code}); check DATABASE_URL and that the server runs`,
+      { cause: error },
+    );
+  } finally {
+    await client.end().catch(() => {});
+  }
+  if (Number.parseInt(version, 10) >= oldestVersion) return;
+  throw new CodedError(
+    'invalid_configuration',
+    `DATABASE_URL is a PostgreSQL ${version}; ${oldestVersion} or newer is needed`,
+  );
 }

@@ -1,131 +1,173 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { statSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { after, test } from 'node:test';
-import pg from 'pg';
-import { createLog } from '../../src/base/log.ts';
-import { openEmbeddedPostgres } from '../../src/database/embedded-postgres.ts';
+import { test } from 'node:test';
+import {
+  hold,
+  keepRow,
+  keptRow,
+  killServer,
+  logOf,
+  newDataDir,
+  open,
+  query,
+  runningOn,
+  sharedDataDir,
+  until,
+} from './temporary-server.ts';
 
-const log = createLog('silent');
-const settings = { fsync: 'off' };
-const folder = mkdtempSync(path.join(tmpdir(), 'tillstream-embedded-'));
-after(() => rmSync(folder, { recursive: true, force: true }));
-const open = (dataDir: string) => openEmbeddedPostgres({ dataDir, log, settings });
-
-async function query(connectionString: string, text: string): Promise<any[]> {
-  const client = new pg.Client({ connectionString });
-  await client.connect();
-  const { rows } = await client.query(text);
-  await client.end();
-  return rows;
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
+const portOf = (server: { connectionString: string }) => Number(new URL(server.connectionString).port);
 
-const pidFile = (dataDir: string) => path.join(dataDir, 'postgres', 'postmaster.pid');
-const postmaster = (dataDir: string) => Number(readFileSync(pidFile(dataDir), 'utf8').split('\n')[0]);
-
-test('data survives a restart, the file with the password is private, stop stops', async () => {
-  const dataDir = path.join(folder, 'restart');
+test('a restart keeps the data, the port and the password, and leaves no process behind', async (context) => {
+  const dataDir = newDataDir(context);
   const first = await open(dataDir);
   assert.equal(first.adopted, false);
-  await query(first.connectionString, 'create table kept as select 42 as answer');
-  assert.equal(statSync(path.join(dataDir, 'server.json')).mode & 0o777, 0o600);
+  const answer = await keepRow(first);
+  const { pid } = runningOn(dataDir)!;
   await first.stop();
-  assert.equal(existsSync(pidFile(dataDir)), false);
-  const second = await open(dataDir);
-  assert.deepEqual(await query(second.connectionString, 'select answer from kept'), [{ answer: 42 }]);
-  assert.equal((await query(second.connectionString, 'show fsync'))[0].fsync, 'off');
-  await second.stop();
-});
-
-test('two starts at once: one starts, the other adopts, the last to leave stops', async () => {
-  const dataDir = path.join(folder, 'twice');
-  const [one, two] = await Promise.all([open(dataDir), open(dataDir)]);
-  assert.deepEqual([one.adopted, two.adopted].sort(), [false, true]);
-  await one.stop();
-  assert.deepEqual(await query(two.connectionString, 'select 1 as alive'), [{ alive: 1 }]);
-  await two.stop();
-  assert.equal(existsSync(pidFile(dataDir)), false);
-});
-
-test('kill -9 of the program alone: the server lives on and is adopted', async () => {
-  const dataDir = path.join(folder, 'adopted');
-  const program = `
-    import { openEmbeddedPostgres } from ${JSON.stringify(path.resolve(import.meta.dirname, '../../src/database/embedded-postgres.ts'))};
-    import { createLog } from ${JSON.stringify(path.resolve(import.meta.dirname, '../../src/base/log.ts'))};
-    await openEmbeddedPostgres({ dataDir: ${JSON.stringify(dataDir)}, log: createLog('silent'), settings: { fsync: 'off' } });
-    console.log('up'); setInterval(() => {}, 1000);`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    cwd: path.resolve(import.meta.dirname, '../..'),
-  });
-  await new Promise((resolve) => child.stdout.once('data', resolve));
-  const before = postmaster(dataDir);
-  child.kill('SIGKILL');
-  await new Promise((resolve) => child.once('exit', resolve));
-  const adopted = await open(dataDir);
-  assert.equal(adopted.adopted, true);
-  assert.equal(postmaster(dataDir), before);
-  await adopted.stop();
-});
-
-test('kill -9 of everything, and a stale pid that belongs to another program by now', async () => {
-  const dataDir = path.join(folder, 'killed');
-  const first = await open(dataDir);
-  await query(first.connectionString, 'create table kept as select 1 as one');
-  const lines = readFileSync(pidFile(dataDir), 'utf8').split('\n');
-  process.kill(postmaster(dataDir), 'SIGKILL');
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  writeFileSync(pidFile(dataDir), [String(process.pid), ...lines.slice(1)].join('\n'));
-  const second = await open(dataDir);
-  assert.deepEqual(await query(second.connectionString, 'select one from kept'), [{ one: 1 }]);
-  await second.stop();
+  assert.equal(runningOn(dataDir), undefined);
+  await until(() => !isAlive(pid), 'the process ends');
+  // Stopping again is harmless.
   await first.stop();
-});
 
-test('a port that someone else took meanwhile is replaced', async () => {
-  const dataDir = path.join(folder, 'port');
-  const first = await open(dataDir);
-  const port = Number(new URL(first.connectionString).port);
-  await first.stop();
-  const squatter = createServer().listen(port, '127.0.0.1');
-  await new Promise((resolve) => squatter.once('listening', resolve));
   const second = await open(dataDir);
-  assert.notEqual(Number(new URL(second.connectionString).port), port);
+  assert.equal(second.adopted, false);
+  assert.equal(second.connectionString, first.connectionString);
+  assert.equal(await keptRow(second), answer);
   await second.stop();
-  squatter.close();
+  assert.doesNotMatch(logOf(dataDir), /was interrupted|not properly shut down/);
 });
 
-test('a folder that only its owner may enter', async () => {
-  const closed = path.join(folder, 'closed');
-  mkdirSync(closed);
-  const dataDir = path.join(closed, 'data');
-  mkdirSync(dataDir);
-  chmodSync(dataDir, 0o700);
-  chmodSync(closed, 0o700);
+test('it listens on the loopback alone, wants the password, and keeps it from other users', async (context) => {
+  const dataDir = sharedDataDir(context);
   const server = await open(dataDir);
-  assert.deepEqual(await query(server.connectionString, 'select 1 as one'), [{ one: 1 }]);
+  const settings = await query(
+    server,
+    `select name, setting from pg_settings where name in
+      ('fsync', 'listen_addresses', 'unix_socket_directories', 'wal_level', 'jit', 'TimeZone', 'data_checksums',
+       'synchronous_commit', 'max_connections', 'server_encoding', 'password_encryption') order by name collate "C"`,
+  );
+  assert.deepEqual(Object.fromEntries(settings), {
+    TimeZone: 'UTC',
+    data_checksums: 'on',
+    // What the tests ask for beyond the default.
+    fsync: 'off',
+    jit: 'off',
+    listen_addresses: '127.0.0.1',
+    max_connections: '100',
+    password_encryption: 'scram-sha-256',
+    server_encoding: 'UTF8',
+    synchronous_commit: 'on',
+    unix_socket_directories: '',
+    wal_level: 'minimal',
+  });
+  const url = new URL(server.connectionString);
+  assert.ok(!logOf(dataDir).includes(url.password));
+  url.password = 'guessed';
+  await assert.rejects(query({ connectionString: url.href }, 'select 1'), { code: '28P01' });
+  for (const name of ['server.json', 'postgres.log'])
+    assert.equal(statSync(`${dataDir}/${name}`).mode & 0o777, 0o600, name);
+  assert.equal(statSync(`${dataDir}/postgres`).mode & 0o777, 0o700);
   await server.stop();
 });
 
-test('a cluster of another version is refused with what to do', async () => {
-  const dataDir = path.join(folder, 'old');
-  mkdirSync(path.join(dataDir, 'postgres'), { recursive: true });
-  writeFileSync(path.join(dataDir, 'postgres', 'PG_VERSION'), '14\n');
-  writeFileSync(path.join(dataDir, 'server.json'), JSON.stringify({ port: 1, password: 'x' }));
-  await assert.rejects(open(dataDir), {
-    code: 'data_dir_unusable',
-    message: /PostgreSQL 14 .* set DATA_DIR/,
-  });
+test('a port that another program took is given up for a free one', async (context) => {
+  const dataDir = sharedDataDir(context);
+  const first = await open(dataDir);
+  const answer = await keepRow(first);
+  await first.stop();
+  const thief = createServer().listen(portOf(first), '127.0.0.1');
+  context.after(() => thief.close());
+  const second = await open(dataDir);
+  assert.notEqual(portOf(second), portOf(first));
+  assert.equal(await keptRow(second), answer);
+  await second.stop();
+  const third = await open(dataDir);
+  assert.equal(portOf(third), portOf(second));
+  await third.stop();
+});
+
+test('of programs that start at once, on a new folder too, one starts the server and the others adopt it', async (context) => {
+  const dataDir = newDataDir(context);
+  const holders = await Promise.all([hold(dataDir), hold(dataDir), hold(dataDir)]);
+  assert.deepEqual(holders.map(({ said }) => said.adopted).sort(), [false, true, true]);
+  assert.equal(new Set(holders.map(({ said }) => said.connectionString)).size, 1);
+
+  // Whoever started it may leave first; the last one stops it.
+  const order = holders.toSorted((a, b) => Number(a.said.adopted) - Number(b.said.adopted));
+  for (const [index, holder] of order.entries()) {
+    assert.deepEqual(await query(holder.said, 'select 1'), [[1]], `program ${index} has its server`);
+    holder.child.kill('SIGTERM');
+    assert.deepEqual(await holder.ended, [0, null]);
+  }
+  assert.equal(runningOn(dataDir), undefined);
+  assert.match(logOf(dataDir), /database system is shut down/);
+});
+
+test('two users within one program: the server stays for the second', async (context) => {
+  const dataDir = sharedDataDir(context);
+  const [first, second] = await Promise.all([open(dataDir), open(dataDir)]);
+  assert.notEqual(first.adopted, second.adopted);
+  await first.stop();
+  assert.deepEqual(await query(second, 'select 1'), [[1]]);
+  await second.stop();
+  assert.equal(runningOn(dataDir), undefined);
+});
+
+test('Ctrl-C, which reaches a whole process group, does not reach the server: its programs stop it cleanly', async (context) => {
+  const dataDir = sharedDataDir(context);
+  const holder = await hold(dataDir, { detached: true });
+  const other = await hold(dataDir, { detached: true });
+  const { pid } = runningOn(dataDir)!;
+  process.kill(-holder.child.pid!, 'SIGINT');
+  assert.deepEqual(await holder.ended, [0, null]);
+  assert.equal(runningOn(dataDir)?.pid, pid);
+  assert.deepEqual(await query(other.said, 'select 1'), [[1]]);
+  process.kill(-other.child.pid!, 'SIGINT');
+  assert.deepEqual(await other.ended, [0, null]);
+  assert.equal(runningOn(dataDir), undefined);
+  assert.match(logOf(dataDir), /database system is shut down/);
+});
+
+test('a server that dies under its program comes back on the same port with every committed row', async (context) => {
+  const dataDir = sharedDataDir(context);
+  const server = await open(dataDir);
+  const answer = await keepRow(server);
+  const { pid } = runningOn(dataDir)!;
+  killServer(pid);
+  await until(
+    () =>
+      keptRow(server).then(
+        (row) => row === answer,
+        () => false,
+      ),
+    'the server comes back',
+  );
+  assert.notEqual(runningOn(dataDir)!.pid, pid);
+  await server.stop();
+  assert.equal(runningOn(dataDir), undefined);
+});
+
+test('after a session crashed and all were cut off, the program still counts as a user of the server', async (context) => {
+  const dataDir = sharedDataDir(context);
+  const [stays, leaves] = [await open(dataDir), await open(dataDir)];
+  const keepers = "select pid from pg_stat_activity where application_name = 'tillstream-keeper'";
+  const before = (await query(stays, keepers)).flat() as number[];
+  assert.equal(before.length, 2);
+  process.kill(before[0]!, 'SIGKILL');
+  await until(async () => {
+    const now = await query(stays, keepers).catch(() => []);
+    return now.length === 2 && !now.flat().some((pid) => before.includes(pid as number));
+  }, 'both programs hold the server again');
+  await leaves.stop();
+  assert.deepEqual(await query(stays, 'select 1'), [[1]]);
+  await stays.stop();
+  assert.equal(runningOn(dataDir), undefined);
 });
