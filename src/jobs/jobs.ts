@@ -2,9 +2,17 @@ import { type Job, PgBoss } from 'pg-boss';
 import type { Client } from '../base/db.ts';
 import type { Log } from '../base/log.ts';
 
+export type JobContext = {
+  /** Aborted where the job is no longer ours: the program stops, or another worker has taken it up. */
+  signal: AbortSignal;
+  /** Shown beside the job until it is done. */
+  report(progress: Record<string, unknown>): Promise<void>;
+};
+
+/** Runs from the start each time it is tried again; what it answers is kept as the job's output. */
 export type JobHandler = (
   data: Record<string, unknown>,
-  context: { signal: AbortSignal },
+  context: JobContext,
 ) => Promise<Record<string, unknown>>;
 
 export type Jobs = {
@@ -17,41 +25,73 @@ export type Jobs = {
   work(queue: string, handler: JobHandler): Promise<void>;
   /** Jobs of a queue that are not done yet. */
   pending(queue: string): Promise<number>;
+  /** Handlers are told to end; what they leave undone is taken up again after the next start. */
   stop(): Promise<void>;
 };
 
-/** A worker that was killed stops sending heartbeats, and its job is taken up again. */
+/** The least that pg-boss takes: a worker that was killed is missed within two of these. */
 const heartbeatSeconds = 10;
+const superviseSeconds = 10;
 const stopWaitMs = 10_000;
 
+/**
+ * A killed or stopped worker costs a try as well, so there is no number of tries after which a job may be
+ * given up: sales would keep an old attribution for good. Nor may a job be forgotten that waited long for
+ * its program to be started again.
+ */
 const queueOptions = {
-  retryLimit: 20,
+  retryLimit: 2_000_000_000,
   retryDelay: 1,
   retryBackoff: true,
-  retryDelayMax: 300,
+  retryDelayMax: 60,
   heartbeatSeconds,
   expireInSeconds: 24 * 3600 - 1,
+  retentionSeconds: 3650 * 24 * 3600,
 };
 
 export const queues = ['reattribute'] as const;
 
-/** Jobs in PostgreSQL, by pg-boss: they survive restarts and are retried with growing pauses. */
+const countPending = `
+  select count(*)::integer as pending from pgboss.job where name = $1 and state in ('created', 'retry', 'active')`;
+const writeProgress = `
+  update pgboss.job set output = $3::jsonb where name = $1 and id = $2 and state = 'active'`;
+
+/** Jobs in PostgreSQL, by pg-boss: they survive restarts and are tried again with growing pauses. */
 export async function createJobs(deps: { connectionString: string; log: Log }): Promise<Jobs> {
   const boss = new PgBoss({
     connectionString: deps.connectionString,
     application_name: 'tillstream-jobs',
     max: 4,
-    monitorIntervalSeconds: 10,
-    superviseIntervalSeconds: 10,
+    monitorIntervalSeconds: superviseSeconds,
+    superviseIntervalSeconds: superviseSeconds,
   });
+  const stopping = new AbortController();
   boss.on('error', (error) => deps.log.warn({ err: error }, 'the job queue has trouble; it tries again'));
   await boss.start();
-  for (const queue of queues) await boss.createQueue(queue, queueOptions);
+  for (const queue of queues) {
+    await boss.createQueue(queue, queueOptions);
+    // A queue that is there already keeps the options it was made with.
+    await boss.updateQueue(queue, queueOptions);
+  }
+
+  async function run(queue: string, handler: JobHandler, job: Job<Record<string, unknown>>) {
+    const signal = AbortSignal.any([job.signal, stopping.signal]);
+    const report = async (progress: Record<string, unknown>) => {
+      await boss.getDb().executeSql(writeProgress, [queue, job.id, JSON.stringify(progress)]);
+    };
+    try {
+      return await handler(job.data, { signal, report });
+    } catch (error) {
+      if (!signal.aborted)
+        deps.log.warn({ err: error, queue, job: job.id }, 'a job failed; it is tried again');
+      throw error;
+    }
+  }
 
   return {
     async enqueue(client, queue, data) {
       const db = {
-        executeSql: async (text: string, values?: unknown[]) => await client.query(text, values as unknown[]),
+        executeSql: async (text: string, values?: unknown[]) => await client.query(text, values),
       };
       return await boss.send(queue, data, { db });
     },
@@ -59,23 +99,15 @@ export async function createJobs(deps: { connectionString: string; log: Log }): 
       await boss.work(
         queue,
         { pollingIntervalSeconds: 1, batchSize: 1 },
-        async (jobs: Job<Record<string, unknown>>[]) => {
-          const job = jobs[0]!;
-          try {
-            return await handler(job.data, { signal: job.signal });
-          } catch (error) {
-            deps.log.warn({ err: error, queue, job: job.id }, 'a job failed; it is tried again');
-            throw error;
-          }
-        },
+        async (jobs: Job<Record<string, unknown>>[]) => await run(queue, handler, jobs[0]!),
       );
     },
     async pending(queue) {
-      const jobs = await boss.findJobs(queue, {});
-      return jobs.filter((job) => job.state === 'created' || job.state === 'retry' || job.state === 'active')
-        .length;
+      const { rows } = await boss.getDb().executeSql(countPending, [queue]);
+      return rows[0].pending;
     },
     async stop() {
+      stopping.abort(new Error('the program is stopping'));
       await boss.stop({ graceful: true, timeout: stopWaitMs });
     },
   };

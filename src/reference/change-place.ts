@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { type Database, inTransaction } from '../base/db.ts';
+import { type Client, type Database, inTransaction } from '../base/db.ts';
 import { CodedError, type Problem } from '../base/errors.ts';
 import { isCurrency } from '../base/money.ts';
 import { isTimeZone, localTimeAt, parseTimestamp } from '../base/time.ts';
@@ -26,7 +26,19 @@ export type PlaceChangeDeps = {
 
 export type ChangedPlace = { reference_version: number; job_id: string | null };
 
+/** What decides where a sale counts; a name or a group does not. */
 const attributionFields = ['time_zone', 'business_day_start', 'currency'] as const;
+
+const showPlace = `
+  insert into ops.place as p (place_id, place_name, named_at, named_by_hand, groups)
+  values ($1, $2, case when $2::text is null then null else now() end, $2::text is not null, coalesce($3::text[], '{}'))
+  on conflict (place_id) do update set place_name = coalesce($2, p.place_name),
+    named_by_hand = p.named_by_hand or $2::text is not null,
+    named_at = case when $2::text is null then p.named_at else now() end, groups = coalesce($3::text[], p.groups)`;
+
+const insertChange = `
+  insert into ops.reference_change (version, kind, id, since, fields, token_id)
+  values ($1, 'place', $2, $3, $4, $5)`;
 
 /**
  * Writes a change of a place into the reference history. The re-attribution of the sales it touches is
@@ -38,7 +50,8 @@ export async function changePlace(
   change: PlaceChange,
   tokenId?: string,
 ): Promise<ChangedPlace> {
-  const since = checkChange(deps, placeId, change);
+  refuseWrongFields(change);
+  const since = await sinceOf(deps, placeId, change.since);
   const fields = Object.fromEntries(
     attributionFields.flatMap((name) => (change[name] === undefined ? [] : [[name, change[name]]])),
   );
@@ -47,24 +60,21 @@ export async function changePlace(
     await client.query('select pg_advisory_xact_lock(7101)');
     // 2. What is shown.
     await client.query({
-      text: `insert into ops.place as p (place_id, place_name, named_at, named_by_hand, groups)
-        values ($1, $2, case when $2::text is null then null else now() end, $2::text is not null, coalesce($3::text[], '{}'))
-        on conflict (place_id) do update set place_name = coalesce($2, p.place_name), named_by_hand = p.named_by_hand or $2::text is not null,
-          named_at = case when $2::text is null then p.named_at else now() end, groups = coalesce($3::text[], p.groups)`,
+      text: showPlace,
       values: [placeId, change.place_name ?? null, change.groups ?? null],
     });
-    const state = await client.query<{ version: number }>('select version from ops.reference_state');
-    if (Object.keys(fields).length === 0) return { reference_version: state.rows[0]!.version, job_id: null };
     // 3. The history, under a version of its own.
+    if (Object.keys(fields).length === 0)
+      return { reference_version: await readVersion(client), job_id: null };
     const raised = await client.query<{ version: number }>(
       'update ops.reference_state set version = version + 1 returning version',
     );
     const { version } = raised.rows[0]!;
     await client.query({
-      text: `insert into ops.reference_change (version, kind, id, since, fields, token_id) values ($1, 'place', $2, $3, $4, $5)`,
+      text: insertChange,
       values: [version, placeId, since, JSON.stringify(fields), tokenId ?? null],
     });
-    // 4. The sales that are loaded already.
+    // 4. The sales that are loaded already: the job exists exactly if the change does.
     const loaded = await client.query({
       text: 'select exists (select from stg.sale where place_id = $1) as found',
       values: [placeId],
@@ -78,8 +88,12 @@ export async function changePlace(
   return result;
 }
 
-/** Answers `since` as the history stores it. */
-function checkChange(deps: PlaceChangeDeps, placeId: string, change: PlaceChange): string | null {
+async function readVersion(client: Client): Promise<number> {
+  const { rows } = await client.query<{ version: number }>('select version from ops.reference_state');
+  return rows[0]!.version;
+}
+
+function refuseWrongFields(change: PlaceChange): void {
   const errors: Problem[] = [];
   const wrong = (name: string, code: string, message: string) =>
     errors.push({ pointer: `/body/${name}`, code, message });
@@ -87,29 +101,35 @@ function checkChange(deps: PlaceChangeDeps, placeId: string, change: PlaceChange
     wrong('time_zone', 'unknown_time_zone', `${change.time_zone} is not an IANA time zone`);
   if (change.currency !== undefined && !isCurrency(change.currency))
     wrong('currency', 'unknown_currency', `${change.currency} is not an ISO 4217 currency`);
-  if (
-    change.business_day_start !== undefined &&
-    !/^([01]\d|2[0-3]):[0-5]\d$/.test(change.business_day_start)
-  ) {
-    wrong('business_day_start', 'invalid_time', 'give HH:MM');
-  }
-  let since: string | null = null;
-  if (change.since === undefined || change.since === 'now') {
-    const nowMs = deps.clock.nowMs();
-    const time = { local: new Date(nowMs).toISOString().slice(0, 19), offset: 'Z' };
-    since = localTimeAt(
-      nowMs,
-      deps.reference.current().placeSettings(placeId, time, deps.defaultTimeZone).timeZone,
-    ).slice(0, 19);
-  } else if (change.since !== 'beginning') {
-    const parsed = parseTimestamp(
-      /^\d{4}-\d\d-\d\d$/.test(change.since) ? `${change.since}T00:00:00` : change.since,
-    );
-    if (parsed === null || parsed.offset !== undefined)
-      wrong('since', 'invalid_timestamp', 'give a local date or date-time, "now" or "beginning"');
-    else since = parsed.local.slice(0, 19);
-  }
+  const start = change.business_day_start;
+  if (start !== undefined && !/^([01]\d|2[0-3]):[0-5]\d$/.test(start))
+    wrong('business_day_start', 'invalid_time', 'business_day_start is not HH:MM');
+  if (isWritten(change.since) && writtenSince(change.since) === undefined)
+    wrong('since', 'invalid_timestamp', 'since is no local date or date-time, "now" or "beginning"');
   if (errors.length > 0)
     throw new CodedError('invalid_parameters', errors.map((error) => error.message).join('; '), { errors });
-  return since;
+}
+
+const isWritten = (since: string | undefined): since is string =>
+  since !== undefined && since !== 'now' && since !== 'beginning';
+
+/** A date or a date-time without offset, to the second; the year 0 is none of PostgreSQL's. */
+function writtenSince(since: string): string | undefined {
+  const parsed = parseTimestamp(/^\d{4}-\d\d-\d\d$/.test(since) ? `${since}T00:00:00` : since);
+  if (parsed === null || parsed.offset !== undefined || parsed.local.startsWith('0000')) return undefined;
+  return parsed.local.slice(0, 19);
+}
+
+/** As the history stores it: null since the beginning; now is the local time in the zone held until now. */
+async function sinceOf(
+  deps: PlaceChangeDeps,
+  placeId: string,
+  since: string | undefined,
+): Promise<string | null> {
+  if (since === 'beginning') return null;
+  if (isWritten(since)) return writtenSince(since)!;
+  const nowMs = deps.clock.nowMs();
+  const time = { local: new Date(nowMs).toISOString().slice(0, 19), offset: 'Z' };
+  const { timeZone } = (await deps.reference.refresh()).placeSettings(placeId, time, deps.defaultTimeZone);
+  return localTimeAt(nowMs, timeZone).slice(0, 19);
 }

@@ -1,101 +1,113 @@
 import type { Database } from '../base/db.ts';
 import type { Log } from '../base/log.ts';
-import { type LocalTime, localTimeAt, zonedInstantMs } from '../base/time.ts';
-import { type Change, type Timeline, timelineOf, valueAt, zoneAt } from './place-history.ts';
+import { type Change, type PlaceHistory, placeHistoryOf, valueFor, zoneFor } from './place-history.ts';
 import type { Reference, ReferenceSnapshot } from './reference.ts';
 
-type Place = {
-  timeZone: Timeline<string>;
-  businessDayStart: Timeline<string>;
-  currency: Timeline<string>;
-};
-
+// One statement, so that the version and the changes are of one snapshot: a change that commits meanwhile is
+// in neither. All changes of each place that changed since the version in $1.
 const readChanges = `
-  select id, version, to_char(since, 'YYYY-MM-DD"T"HH24:MI:SS') as since, fields
-  from ops.reference_change
-  where kind = 'place' and id in (select id from ops.reference_change where kind = 'place' and version > $1)
-  order by id, version`;
+  select state.version as newest, c.id, c.version, to_char(c.since, 'YYYY-MM-DD"T"HH24:MI:SS') as since, c.fields
+  from ops.reference_state as state
+  left join (
+    select id, version, since, fields from ops.reference_change
+    where kind = 'place' and id in (select id from ops.reference_change where kind = 'place' and version > $1)
+  ) as c on true
+  order by c.id, c.version`;
+
+type ChangeRow = Change & { newest: number; id: string | null };
 
 export const defaultBusinessDayStart = '00:00';
 
 /** The reference history in memory; a snapshot is immutable, a refresh reads only what changed. */
 export function createReference(deps: { pool: Database; log: Log }): Reference {
-  let current = snapshotOf(0, new Map());
-  let places = new Map<string, Place>();
-  let refreshing: Promise<ReferenceSnapshot> | undefined;
+  let places = new Map<string, PlaceHistory>();
+  let current = snapshotOf(0, () => undefined);
+  let reading: Promise<ReferenceSnapshot> | undefined;
+  let following: Promise<ReferenceSnapshot> | undefined;
 
   async function read(): Promise<ReferenceSnapshot> {
-    // The version first: changes that commit in between are read again next time, never missed.
-    const state = await deps.pool.query<{ version: number }>('select version from ops.reference_state');
-    const { version } = state.rows[0]!;
+    const { rows } = await deps.pool.query<ChangeRow>({ text: readChanges, values: [current.version] });
+    const version = rows[0]!.newest;
     if (version === current.version) return current;
-    const { rows } = await deps.pool.query<Change & { id: string }>({
-      text: readChanges,
-      values: [current.version],
-    });
     const next = new Map(places);
-    for (const [id, changes] of Map.groupBy(rows, (row) => row.id)) next.set(id, placeOf(changes));
+    for (const [id, changes] of Map.groupBy(rows, (row) => row.id))
+      if (id !== null) next.set(id, placeHistoryOf(changes));
     places = next;
-    current = snapshotOf(version, next);
+    current = snapshotOf(version, (placeId) => next.get(placeId));
     return current;
+  }
+
+  function start(): Promise<ReferenceSnapshot> {
+    reading = read().finally(() => {
+      reading = undefined;
+    });
+    return reading;
   }
 
   return {
     current: () => current,
     refresh() {
-      refreshing ??= read().finally(() => {
-        refreshing = undefined;
-      });
-      return refreshing;
+      if (reading === undefined) return start();
+      // The read that is under way may have begun before the change that the caller knows of.
+      following ??= reading
+        .catch(() => undefined)
+        .then(() => {
+          following = undefined;
+          return start();
+        });
+      return following;
     },
   };
 }
 
-function placeOf(changes: readonly Change[]): Place {
-  return {
-    timeZone: timelineOf<string>(changes, 'time_zone'),
-    businessDayStart: timelineOf<string>(changes, 'business_day_start'),
-    currency: timelineOf<string>(changes, 'currency'),
-  };
-}
-
-/** A snapshot of changes up to a version; also made directly where an older version is asked for. */
-export function snapshotOf(version: number, places: ReadonlyMap<string, Place>): ReferenceSnapshot {
-  const localOf = (place: Place, time: LocalTime, defaultTimeZone: string) =>
-    time.offset === undefined
-      ? time.local
-      : localTimeAt(zonedInstantMs(time), zoneAt(place.timeZone, time, defaultTimeZone));
+function snapshotOf(
+  version: number,
+  historyOf: (placeId: string) => PlaceHistory | undefined,
+): ReferenceSnapshot {
   return {
     version,
     placeSettings(placeId, time, defaultTimeZone) {
-      const place = places.get(placeId);
+      const place = historyOf(placeId);
       if (place === undefined)
         return { timeZone: defaultTimeZone, businessDayStart: defaultBusinessDayStart };
       return {
-        timeZone: zoneAt(place.timeZone, time, defaultTimeZone),
+        timeZone: zoneFor(place.timeZone, time, defaultTimeZone),
         businessDayStart:
-          valueAt(place.businessDayStart, localOf(place, time, defaultTimeZone)) ?? defaultBusinessDayStart,
+          valueFor(place.businessDayStart, place.timeZone, time, defaultTimeZone) ?? defaultBusinessDayStart,
       };
     },
     placeCurrency(placeId, time, defaultTimeZone) {
-      const place = places.get(placeId);
-      return place === undefined ? undefined : valueAt(place.currency, localOf(place, time, defaultTimeZone));
+      const place = historyOf(placeId);
+      return place === undefined
+        ? undefined
+        : valueFor(place.currency, place.timeZone, time, defaultTimeZone);
     },
   };
 }
 
-/** The whole history as of a version, e.g. to compute a sale as it was computed then. */
-export async function readSnapshot(
-  pool: Pick<Database, 'query'>,
-  version: number,
-): Promise<ReferenceSnapshot> {
-  const { rows } = await pool.query<Change & { id: string }>({
-    text: `select id, version, to_char(since, 'YYYY-MM-DD"T"HH24:MI:SS') as since, fields from ops.reference_change
-      where kind = 'place' and version <= $1 order by id, version`,
-    values: [version],
-  });
-  const places = new Map(
-    [...Map.groupBy(rows, (row) => row.id)].map(([id, changes]) => [id, placeOf(changes)]),
+/**
+ * The whole history, as it stood at any version: sales are computed as they were computed then. A snapshot
+ * costs nothing until a place is asked for, and places share what did not change between versions.
+ */
+export async function readPastReference(
+  client: Pick<Database, 'query'>,
+): Promise<(version: number) => ReferenceSnapshot> {
+  const { rows } = await client.query<ChangeRow>({ text: readChanges, values: [0] });
+  const changesOf = Map.groupBy(
+    rows.filter((row) => row.id !== null),
+    (row) => row.id,
   );
-  return snapshotOf(version, places);
+  const histories = new Map<Change, PlaceHistory>();
+  return (version) =>
+    snapshotOf(version, (placeId) => {
+      const changes = changesOf.get(placeId);
+      const last = changes?.findLast((change) => change.version <= version);
+      if (changes === undefined || last === undefined) return undefined;
+      let history = histories.get(last);
+      if (history === undefined) {
+        history = placeHistoryOf(changes.filter((change) => change.version <= version));
+        histories.set(last, history);
+      }
+      return history;
+    });
 }

@@ -1,6 +1,22 @@
 import { categoryFamily, productFamily, salesFamily } from './fold.ts';
 
-export type Check = { table: string; figures: readonly string[]; text: string };
+/** $1 is the most rows told; an adjusted check takes in $2 contributions that are to be added to the recorded. */
+export type Check = { table: string; figures: readonly string[]; adjusted: boolean; text: string };
+
+/** What each registered sale counts for at present, made right where it is recorded wrongly. */
+const current = `
+  select r.* from stg.sale as s
+  join stg.journal as j on j.position = s.journal_position and j.received_at = s.journal_at
+  cross join lateral cdm.contribution_rows(jsonb_path_query_array(j.contributions, '$[*] ? (@.sign == 1)')) as r
+  union all
+  select r.* from unnest($2::jsonb[]) as a(contributions) cross join lateral cdm.contribution_rows(a.contributions) as r`;
+
+const tail = `
+  select r.* from stg.journal as j cross join lateral cdm.contribution_rows(j.contributions) as r
+  where j.contributions is not null and (j.epoch, j.xid, j.position) > (
+    (select epoch from cdm.cursor where follower = 'fold'),
+    (select xid from cdm.cursor where follower = 'fold'),
+    (select position from cdm.cursor where follower = 'fold'))`;
 
 /** Rows of two sums that do not agree; a row that only one of them has counts as zeros in the other. */
 function compare(
@@ -22,20 +38,37 @@ function compare(
     where ${figures.map((figure) => `coalesce(e.${figure}, 0) <> coalesce(f.${figure}, 0)`).join(' or ')}
     order by key
     limit $1`;
-  return { table, figures, text };
+  return { table, figures, adjusted: false, text };
+}
+
+/** Sales that no accepted document stands behind, and pointers to journal rows that are not the sale's newest. */
+export function checksOfRegistry(): Check[] {
+  const text = `
+    select concat_ws(' ', s.source, s.source_id, nullif(s.place_scope, '')) as key,
+      'accepted, corrected or reattributed ' || s.version || ' #' || s.sale_seq as expected_journal_row,
+      coalesce(j.verdict || ' ' || j.version || ' #' || j.sale_seq, 'none') as found_journal_row
+    from stg.sale as s
+    left join stg.journal as j on j.position = s.journal_position and j.received_at = s.journal_at
+      and j.source = s.source and j.source_id = s.source_id
+    where j.position is null or j.verdict not in ('accepted', 'corrected', 'reattributed', 'erased')
+      or j.version <> s.version or j.sale_seq <> s.sale_seq
+    order by key
+    limit $1`;
+  return [{ table: 'stg.sale', figures: ['journal_row'], adjusted: false, text }];
 }
 
 /** The marts that the fold writes, with the tail, against the recomputed sales. */
 export function checksOfFinestMarts(): Check[] {
   const check = (table: string, keys: readonly string[], figures: readonly string[], scope: number) => {
     const columns = [...keys, ...figures].join(', ');
-    return compare(
+    const check = compare(
       `cdm.${table}`,
       keys,
       figures,
-      `select ${columns} from audit_rows where scope = ${scope}`,
-      `select ${columns} from cdm.${table} union all select ${columns} from audit_tail where scope = ${scope}`,
+      `select ${columns} from (${current}) as c where scope = ${scope}`,
+      `select ${columns} from cdm.${table} union all select ${columns} from (${tail}) as t where scope = ${scope}`,
     );
+    return { ...check, adjusted: true };
   };
   return [
     check('sales_hour', ['place_id', 'period', 'hour_at', ...salesFamily.columns], salesFamily.figures, 0),
@@ -50,20 +83,24 @@ export function checksOfFinestMarts(): Check[] {
   ];
 }
 
-/** Only by the time of the sale: corrections arrive at another time than what they correct. */
+/** By the time of the sale and by that of its arrival. */
 function pulseCheck(): Check {
-  const keys = ['place_id', 'slot_at', 'period', 'source', 'currency'];
+  const keys = ['place_id', 'by_arrival', 'slot_at', 'period', 'source', 'currency'];
   const figures = salesFamily.figures;
-  const slot = "date_bin('5 minutes', sale_at, 'epoch'::timestamptz) as slot_at";
-  const folded = (from: string) =>
-    `select place_id, ${slot}, period, source, currency, ${figures.join(', ')} from ${from} where scope = 0`;
-  return compare(
+  const slots = (from: string, byArrival: boolean, at: string) =>
+    `select place_id, ${byArrival} as by_arrival, date_bin('5 minutes', ${at}, 'epoch'::timestamptz) as slot_at,
+      period, source, currency, ${figures.join(', ')}
+    from (${from}) as c where scope = 0`;
+  const both = (from: string) =>
+    `${slots(from, false, 'sale_at')} union all ${slots(from, true, 'arrived_at')}`;
+  const check = compare(
     'cdm.place_pulse',
     keys,
     figures,
-    folded('audit_rows'),
-    `select ${[...keys, ...figures].join(', ')} from cdm.place_pulse where not by_arrival union all ${folded('audit_tail')}`,
+    both(current),
+    `select ${[...keys, ...figures].join(', ')} from cdm.place_pulse union all ${both(tail)}`,
   );
+  return { ...check, adjusted: true };
 }
 
 /** Each clean period against the level below it. */

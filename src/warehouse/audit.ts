@@ -1,10 +1,8 @@
-import type { Client, Database } from '../base/db.ts';
-import { binaryColumn, inTransaction } from '../base/db.ts';
-import { readSnapshot } from '../reference/load-reference.ts';
-import type { ReferenceSnapshot } from '../reference/reference.ts';
-import type { Contribution } from '../sales/contribution.ts';
-import { checksOfFinestMarts, checksOfRolledUpMarts } from './audit-checks.ts';
-import { appliedOf, type Parse, recompute } from './recompute.ts';
+import { type Client, type Database, inTransaction } from '../base/db.ts';
+import { readPastReference } from '../reference/load-reference.ts';
+import { type Contribution, negated } from '../sales/contribution.ts';
+import { checksOfFinestMarts, checksOfRegistry, checksOfRolledUpMarts } from './audit-checks.ts';
+import { type Applied, appliedOf, differs, type Parse, recompute } from './recompute.ts';
 
 export type AuditDeps = {
   pool: Database;
@@ -16,12 +14,18 @@ export type AuditDeps = {
 /** One figure of one row that is not what the journal says. */
 export type Difference = { table: string; key: string; figure: string; expected: string; found: string };
 
+/** `complete`: false where there is more wrong than is told one by one. */
 export type Audited = { sales: number; unreadable: number; differences: Difference[]; complete: boolean };
 
-const salesPerPage = 2_000;
+/** Bodies may be a megabyte each. */
+const salesPerPage = 250;
+/** Of one check; also how many sales that differ are counted right in the comparison of the marts. */
 const maximumDifferences = 1_000;
 
-/** The highest accepted version of each sale, from the journal alone; the registry only tells what it was computed with. */
+/**
+ * The highest accepted version of each sale, from the journal alone; the registry only tells what it was
+ * computed with and where its current contribution stands.
+ */
 const declareSales = (identity: 'source' | 'place') => `
   declare audit_sales no scroll cursor for
   with newest as (
@@ -32,83 +36,104 @@ const declareSales = (identity: 'source' | 'place') => `
     order by source, source_id, 5, version desc, sale_seq desc
   )
   select n.source, n.source_id, n.place_scope, coalesce(s.sale_seq, 0) as sale_seq, coalesce(s.place_id, '') as place_id,
-    coalesce(s.business_date::text, '') as business_date, s.reference_version, j.version, c.contributions,
-    j.position as document_position, j.received_at, j.content_type, j.resolved, j.document,
-    s.source_id is null or s.version <> j.version as unregistered
+    coalesce(s.business_date::text, '') as business_date, coalesce(s.reference_version, $1) as reference_version,
+    j.version, c.contributions, j.position as document_position, j.received_at, j.content_type, j.resolved, j.document,
+    s.version as registered_version
   from newest as n
   join stg.journal as j on j.position = n.position and j.received_at = n.received_at
   left join stg.sale as s on s.source_id = n.source_id and s.source = n.source and s.place_scope = n.place_scope
   left join stg.journal as c on c.position = s.journal_position and c.received_at = s.journal_at`;
 
+type Page = { applied: Applied; registeredVersion: string | null }[];
+
 /**
- * Compares every mart, the tail included, with a recomputation of the whole journal in one snapshot. Each
- * sale is computed with the reference version it carries, so a change that came later is no difference.
+ * Compares registry, marts and tail with a recomputation of the whole journal in one snapshot. Each sale is
+ * computed with the reference version it carries, so a change that came later is no difference.
+ *
+ * The transaction only reads: with a transaction id of its own it would hold the fold back until it ends,
+ * and with the fold the loading. So what differs is carried into the comparison as a parameter.
  */
 export async function auditMarts(deps: AuditDeps): Promise<Audited> {
   return await inTransaction(
     deps.pool,
     async (client) => {
+      // Before the snapshot: a swap of the marts that is under way comes first, the next one waits.
       await client.query('lock table cdm.generation in access share mode');
-      await client.query('create temp table audit_expected (contributions jsonb not null) on commit drop');
       const audited: Audited = { sales: 0, unreadable: 0, differences: [], complete: true };
-      await computeExpected(client, deps, audited);
-      await client.query(`
-        create temp table audit_rows on commit drop as
-        select r.* from audit_expected as e cross join lateral cdm.contribution_rows(e.contributions) as r`);
-      await client.query(`
-        create temp table audit_tail on commit drop as
-        select r.* from stg.journal as j cross join lateral cdm.contribution_rows(j.contributions) as r
-        where j.contributions is not null and (j.epoch, j.xid, j.position) > (
-          (select epoch from cdm.cursor where follower = 'fold'),
-          (select xid from cdm.cursor where follower = 'fold'),
-          (select position from cdm.cursor where follower = 'fold'))`);
-      for (const check of [...checksOfFinestMarts(), ...checksOfRolledUpMarts()]) {
-        const { rows } = await client.query({ text: check.text, values: [maximumDifferences] });
+      const adjustments = await recomputeAll(client, deps, audited);
+      const checks = [...checksOfRegistry(), ...checksOfFinestMarts(), ...checksOfRolledUpMarts()];
+      for (const check of checks) {
+        const values: unknown[] = [maximumDifferences];
+        if (check.adjusted) values.push(adjustments.map((contribution) => JSON.stringify([contribution])));
+        const { rows } = await client.query({ text: check.text, values });
         for (const row of rows) audited.differences.push(...differencesOf(check.table, check.figures, row));
+        if (rows.length >= maximumDifferences) audited.complete = false;
       }
       return audited;
     },
-    "begin isolation level repeatable read; set local transaction_timeout = 0; set local idle_in_transaction_session_timeout = 0; set local work_mem = '64MB'",
+    "begin isolation level repeatable read read only; set local transaction_timeout = 0; set local idle_in_transaction_session_timeout = 0; set local work_mem = '64MB'",
   );
 }
 
-async function computeExpected(client: Client, deps: AuditDeps, audited: Audited): Promise<void> {
-  const snapshots = new Map<number, ReferenceSnapshot>();
-  await client.query(declareSales(deps.identity));
+/** Compares what is recorded for each sale; answers what has to be added to the recorded to make it right. */
+async function recomputeAll(client: Client, deps: AuditDeps, audited: Audited): Promise<Contribution[]> {
+  const adjustments: Contribution[] = [];
+  const referenceAt = await readPastReference(client);
+  const state = await client.query<{ version: number }>('select version from ops.reference_state');
+  await client.query(declareSales(deps.identity).replace('$1', String(state.rows[0]!.version)));
   for (;;) {
-    const { rows } = await client.query(`fetch ${salesPerPage} from audit_sales`);
-    if (rows.length === 0) break;
-    const contributions: Contribution[] = [];
-    for (const row of rows) {
-      if (row.unregistered) {
-        audited.differences.push({
-          table: 'stg.sale',
-          key: `${row.source}:${row.source_id}`,
-          figure: 'version',
-          expected: row.version,
-          found: 'another, or none',
-        });
-      }
-      const version = row.reference_version ?? 0;
-      let snapshot = snapshots.get(version);
-      if (snapshot === undefined) {
-        snapshot = await readSnapshot(client as unknown as Database, version);
-        snapshots.set(version, snapshot);
-      }
-      const applied = appliedOf(row);
-      const fresh = recompute(applied, snapshot, deps.parse);
+    const page = await fetchPage(client);
+    if (page.length === 0) break;
+    for (const { applied, registeredVersion } of page) {
+      const fresh = recompute(applied, referenceAt(applied.referenceVersion), deps.parse);
       if (fresh === undefined) audited.unreadable++;
-      const counted = fresh === undefined ? applied.contribution : fresh;
-      if (counted !== null) contributions.push(counted);
+      const wrong = wrongOf(applied, registeredVersion, fresh);
+      if (wrong.length === 0) continue;
+      if (adjustments.length >= 2 * maximumDifferences) {
+        audited.complete = false;
+        continue;
+      }
+      audited.differences.push(...wrong);
+      if (fresh === undefined || !differs({ applied, fresh })) continue;
+      if (applied.contribution !== null) adjustments.push(negated(applied.contribution));
+      if (fresh !== null) adjustments.push(fresh);
     }
-    await client.query({
-      text: 'insert into audit_expected select * from unnest($1::jsonb[])',
-      values: [binaryColumn('jsonb', contributions, (contribution) => JSON.stringify([contribution]))],
-    });
-    audited.sales += rows.length;
+    audited.sales += page.length;
     deps.progress(audited.sales);
   }
   await client.query('close audit_sales');
+  return adjustments;
+}
+
+async function fetchPage(client: Client): Promise<Page> {
+  const { rows } = await client.query(`fetch ${salesPerPage} from audit_sales`);
+  return rows.map((row) => ({ applied: appliedOf(row), registeredVersion: row.registered_version }));
+}
+
+/** What is wrong with one sale's row in the registry, and with what is recorded as counted for it. */
+function wrongOf(
+  applied: Applied,
+  registeredVersion: string | null,
+  fresh: Contribution | null | undefined,
+): Difference[] {
+  const key = `${applied.source} ${applied.sourceId}${applied.placeScope === '' ? '' : ` ${applied.placeScope}`}`;
+  const registered = (figure: string, expected: string, found: string) =>
+    expected === found ? [] : [{ table: 'stg.sale', key, figure, expected, found }];
+  const version = registered('version', applied.version, registeredVersion ?? 'none');
+  if (version.length > 0 || fresh === undefined) return version;
+  const wrong = fresh === null ? [] : registered('business_date', fresh.date, applied.businessDate);
+  if (fresh !== null) wrong.push(...registered('place_id', fresh.place, applied.placeId));
+  if (differs({ applied, fresh })) {
+    const [expected, found] = [fresh, applied.contribution].map((one) => JSON.stringify(one));
+    wrong.push({
+      table: 'stg.journal',
+      key,
+      figure: 'contribution',
+      expected: expected!,
+      found: found!,
+    });
+  }
+  return wrong;
 }
 
 function differencesOf(

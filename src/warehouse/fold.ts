@@ -116,21 +116,22 @@ export type FoldDeps = { pool: Database; epoch: number; log: Log; metrics: Metri
 export function createFold(deps: FoldDeps) {
   const schema = deps.schema ?? 'cdm';
   const text = foldStatement(schema);
+  // The marts being rebuilt have no other writer, and filling them must not hold up the live ones.
+  const lock = schema === 'cdm' ? `pg_try_advisory_xact_lock(${foldLock})` : 'true';
 
   /** Answers how many journal rows were folded; 0 also where another process holds the lock. */
   async function step(): Promise<number> {
     const started = performance.now();
     const rows = await inTransaction(deps.pool, async (client) => {
-      const [lock, cursor] = (await client.query(
-        `select pg_try_advisory_xact_lock(${foldLock}) as held;
+      const [locked, cursor] = (await client.query(
+        `select ${lock} as held;
          select epoch, xid::text as xid, position from ${schema}.cursor where follower = 'fold'`,
       )) as unknown as [
         { rows: { held: boolean }[] },
         { rows: { epoch: number; xid: string; position: number }[] },
       ];
       const from = cursor.rows[0];
-      // The marts being rebuilt have no other writer.
-      if ((!lock.rows[0]!.held && schema === 'cdm') || from === undefined) return 0;
+      if (!locked.rows[0]!.held || from === undefined) return 0;
       const folded = await client.query<{ rows: number }>({
         name: `fold-${schema}`,
         text,

@@ -79,14 +79,14 @@ export class MartParts {
 
   private filters(chain = false): string {
     const { query } = this;
-    const any = (column: string, name: string, values: readonly string[] | undefined) =>
+    const oneOf = (column: string, name: string, values: readonly string[] | undefined) =>
       values === undefined ? [] : [`t.${column} = any(${this.bind(name, values)}::text[])`];
     const conditions = [
-      ...any('source', 'sources', query.sources),
-      ...(chain ? [] : any('place_id', 'places', query.places)),
-      ...any('payment_method', 'payments', query.paymentMethods),
-      ...any('product_id', 'products', query.products),
-      ...any('category', 'categories', query.categories),
+      ...oneOf('source', 'sources', query.sources),
+      ...(chain ? [] : oneOf('place_id', 'places', query.places)),
+      ...oneOf('payment_method', 'payments', query.paymentMethods),
+      ...oneOf('product_id', 'products', query.products),
+      ...oneOf('category', 'categories', query.categories),
     ];
     if (query.groups !== undefined && !chain)
       conditions.push(

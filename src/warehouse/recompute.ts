@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { binaryColumn, type Client } from '../base/db.ts';
-import type { ReferenceSnapshot } from '../reference/reference.ts';
+import { binaryColumn, type Client, type Database, inTransaction, sqlState } from '../base/db.ts';
+import type { Reference, ReferenceSnapshot } from '../reference/reference.ts';
 import { type Contribution, contributionOf, negated } from '../sales/contribution.ts';
 import type { Arrival, Incoming, Resolved, Source } from '../sales/sale.ts';
 
@@ -103,8 +103,112 @@ const appendReattributed = `
   from input as i
   where s.source_id = i.source_id and s.source = i.source and s.place_scope = i.place_scope`;
 
+export type RecomputeDeps = { pool: Database; reference: Reference; parse: Parse; epoch: number };
+
+/** Names a registered sale. */
+export type SaleKey = { source_id: string; source: string; place_scope: string };
+
+export type Recomputed = { scanned: number; changed: number; unreadable: number };
+
+// By one column of one table, as the loader does: a locked row that another transaction has just changed is
+// checked again, and a join could lose it there.
+const lockSales = `
+  select from stg.sale where source_id = any($1::text[]) order by source_id, source, place_scope for update`;
+
+const readLocked = `
+  select ${appliedColumns}
+  from unnest($1::text[], $2::text[], $3::text[]) as k(source_id, source, place_scope)
+  join stg.sale as s on s.source_id = k.source_id and s.source = k.source and s.place_scope = k.place_scope
+  ${appliedJoins}
+  where s.reference_version < $4`;
+
+const stampSales = `
+  update stg.sale as s set reference_version = $4
+  from unnest($1::text[], $2::text[], $3::text[]) as k(source_id, source, place_scope)
+  where s.source_id = k.source_id and s.source = k.source and s.place_scope = k.place_scope`;
+
+/**
+ * Computes sales afresh under the newest reference history, in one short transaction. One that comes out
+ * otherwise than recorded leaves a `reattributed` row; one whose document cannot be read any more stays as
+ * it is. `olderThan`: only sales computed with an older version are looked at.
+ */
+export async function recomputeSales(
+  deps: RecomputeDeps,
+  keys: readonly SaleKey[],
+  olderThan = Number.MAX_SAFE_INTEGER,
+): Promise<Recomputed> {
+  for (;;) {
+    try {
+      const done = await inTransaction(deps.pool, (client) => recomputeOnce(client, deps, keys, olderThan));
+      if (done !== undefined) return done;
+      // Between two transactions, so that nobody waits for a second connection while holding the first.
+      await deps.reference.refresh();
+    } catch (error) {
+      const state = sqlState(error);
+      if (state !== '40P01' && state !== '40001') throw error;
+    }
+  }
+}
+
+/** Undefined where the reference history is newer than what this process knows. */
+async function recomputeOnce(
+  client: Client,
+  deps: RecomputeDeps,
+  keys: readonly SaleKey[],
+  olderThan: number,
+): Promise<Recomputed | undefined> {
+  // 1. No reference change can commit while we hold this lock, and the version is read after it.
+  const [, state] = (await client.query(
+    'select pg_advisory_xact_lock_shared(7101); select version from ops.reference_state',
+  )) as unknown as { rows: { version: number }[] }[];
+  const snapshot = deps.reference.current();
+  if (state!.rows[0]!.version !== snapshot.version) return undefined;
+  // 2. Locked first and read after, so that what is read is what the lock protects.
+  await client.query({
+    name: 'recompute-lock',
+    text: lockSales,
+    values: [binaryColumn('text', keys, (key) => key.source_id)],
+  });
+  const { rows } = await client.query({
+    name: 'recompute-read',
+    text: readLocked,
+    values: [...keyColumns(keys), olderThan],
+  });
+  const changes = rows
+    .map(appliedOf)
+    .map((applied) => ({ applied, fresh: recompute(applied, snapshot, deps.parse) }));
+  // 3. What differs is taken out and put in; the rest only notes that it was looked at.
+  const changed = changes.filter(differs);
+  await appendChanges(client, deps.epoch, snapshot.version, changed);
+  const settled = changes.filter(
+    (change) => change.applied.referenceVersion < snapshot.version && !differs(change),
+  );
+  await client.query({
+    name: 'recompute-stamp',
+    text: stampSales,
+    values: [...keyColumns(settled.map(({ applied }) => keyOf(applied))), snapshot.version],
+  });
+  return {
+    scanned: rows.length,
+    changed: changed.length,
+    unreadable: changes.filter((change) => change.fresh === undefined).length,
+  };
+}
+
+export function keyOf(applied: Applied): SaleKey {
+  return { source_id: applied.sourceId, source: applied.source, place_scope: applied.placeScope };
+}
+
+function keyColumns(keys: readonly SaleKey[]): Buffer[] {
+  return [
+    binaryColumn('text', keys, (key) => key.source_id),
+    binaryColumn('text', keys, (key) => key.source),
+    binaryColumn('text', keys, (key) => key.place_scope),
+  ];
+}
+
 /** Takes out what was applied and puts in what is right now; the fold does the rest. The sales are locked. */
-export async function appendChanges(
+async function appendChanges(
   client: Client,
   epoch: number,
   version: number,

@@ -18,7 +18,7 @@ before(async () => {
     await tested.add(made);
     sales.push(...made);
   };
-  await add(500, '2023-10-20', 500);
+  await add(300, '2023-10-20', 500);
   await tested.fold();
   await tested.rollUp();
   const { pool } = tested.database;

@@ -1,0 +1,91 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Client, type Database, inTransaction, sqlState } from '../base/db.ts';
+import { foldLock, rollUpLock } from './fold.ts';
+import { copyGrants, dropViews, readViews, recreateViews } from './mart-views.ts';
+
+/** What belongs together and is swapped together: the marts, how far they are folded, what is behind in them. */
+const martTables = [
+  'cursor',
+  'dirty',
+  'sales_hour',
+  'category_hour',
+  'product_day',
+  'place_pulse',
+  'sales_day',
+  'sales_month',
+  'sales_year',
+  'category_day',
+  'category_month',
+  'category_year',
+  'product_month',
+  'product_year',
+  'sales_chain_day',
+  'category_chain_day',
+] as const;
+
+const swapLockTimeout = '500ms';
+const swapPauseMs = 200;
+
+/** Empty tables beside the marts, in the schema `cdm_next`; what an earlier rebuild left there goes. */
+export async function createNextMarts(pool: Database): Promise<void> {
+  await inTransaction(pool, async (client) => {
+    // What could not be swapped is told before the work, not after it.
+    await readViews(client, 'cdm', martTables);
+    await client.query('drop schema if exists cdm_next cascade; create schema cdm_next');
+    for (const table of martTables) {
+      await client.query(`create table cdm_next.${table} (like cdm.${table} including all)`);
+      // LIKE leaves the storage parameters out, and without room on its pages a mart is updated slowly.
+      const { rows } = await client.query(
+        `select array_to_string(reloptions, ', ') as options from pg_class where oid = 'cdm.${table}'::regclass`,
+      );
+      if (rows[0].options !== null)
+        await client.query(`alter table cdm_next.${table} set (${rows[0].options})`);
+    }
+    await client.query(
+      "insert into cdm_next.cursor (follower, epoch, xid, position) values ('fold', 0, '0', 0)",
+    );
+  });
+}
+
+/**
+ * Puts the tables of `cdm_next` in the place of the marts, in one transaction. `catchUp` folds what came
+ * meanwhile; it runs before each try, so that readers find a short tail. Answers the new generation.
+ */
+export async function swapMarts(deps: { pool: Database; catchUp: () => Promise<void> }): Promise<number> {
+  // New tables have no statistics, and plans made without them read whole marts.
+  for (const table of martTables) await deps.pool.query(`analyze cdm_next.${table}`);
+  for (;;) {
+    await deps.catchUp();
+    try {
+      return await inTransaction(deps.pool, swapOnce);
+    } catch (error) {
+      // A reader held a table for longer than others should wait behind us.
+      if (sqlState(error) !== '55P03' && sqlState(error) !== '40P01') throw error;
+      await sleep(swapPauseMs);
+    }
+  }
+}
+
+async function swapOnce(client: Client): Promise<number> {
+  // 1. Nobody writes the marts from here on.
+  await client.query(`select pg_advisory_xact_lock(${foldLock}), pg_advisory_xact_lock(${rollUpLock})`);
+  // 2. Nobody reads them: readers name the generation before any other table.
+  await client.query(`set local lock_timeout = '${swapLockTimeout}'`);
+  await client.query('lock table cdm.generation in access exclusive mode');
+  // 3. The new tables take the place of the old ones, cursor and marks with them.
+  const views = await readViews(client, 'cdm', martTables);
+  await dropViews(client, views);
+  for (const table of martTables) {
+    await copyGrants(client, `cdm.${table}`, `cdm_next.${table}`);
+    await client.query(`drop table cdm.${table}; alter table cdm_next.${table} set schema cdm`);
+  }
+  await client.query('drop schema cdm_next');
+  await recreateViews(client, views);
+  // 4. Readers that kept something of the old marts see that they are gone.
+  const { rows } = await client.query<{ generation: number }>(
+    'insert into cdm.generation (generation) select max(generation) + 1 from cdm.generation returning generation',
+  );
+  const { generation } = rows[0]!;
+  await client.query({ text: 'delete from cdm.generation where generation < $1', values: [generation] });
+  return generation;
+}
