@@ -108,62 +108,85 @@ type ArrayValue<T extends ArrayType> = T extends 'text' | 'jsonb'
       ? boolean
       : number;
 
-const microsecondsTo2000 = 946_684_800_000_000n;
+const microsecondsTo2000 = 946_684_800_000_000;
+const fixedBytes: Partial<Record<ArrayType, number>> = { bool: 1, int4: 4, int8: 8, timestamptz: 8 };
 
-function encodeElement(type: ArrayType, value: string | Buffer | number | boolean): Buffer {
+function elementBytes(type: ArrayType, value: string | Buffer | number | boolean): number {
+  if (type === 'text') return Buffer.byteLength(value as string);
+  if (type === 'jsonb') return 1 + Buffer.byteLength(value as string);
+  return fixedBytes[type] ?? (value as Buffer).length;
+}
+
+/** A safe integer as 64 bits; several times cheaper than by way of a BigInt. */
+function writeInt64(bytes: Buffer, value: number, at: number): void {
+  bytes.writeInt32BE(Math.floor(value / 2 ** 32), at);
+  bytes.writeUInt32BE(value >>> 0, at + 4);
+}
+
+function writeElement(
+  type: ArrayType,
+  value: string | Buffer | number | boolean,
+  into: Buffer,
+  at: number,
+): void {
   switch (type) {
     case 'text':
-      return Buffer.from(value as string, 'utf8');
+      into.write(value as string, at);
+      return;
     case 'jsonb':
-      return Buffer.concat([Buffer.from([1]), Buffer.from(value as string, 'utf8')]);
+      into[at] = 1;
+      into.write(value as string, at + 1);
+      return;
     case 'bytea':
-      return value as Buffer;
+      (value as Buffer).copy(into, at);
+      return;
     case 'bool':
-      return Buffer.from([value === true ? 1 : 0]);
-    case 'int4': {
-      const bytes = Buffer.allocUnsafe(4);
-      bytes.writeInt32BE(value as number);
-      return bytes;
-    }
+      into[at] = value === true ? 1 : 0;
+      return;
+    case 'int4':
+      into.writeInt32BE(value as number, at);
+      return;
     case 'int8':
-    case 'timestamptz': {
-      const bytes = Buffer.allocUnsafe(8);
-      // A timestamptz is given in milliseconds since the epoch and sent in microseconds since 2000.
-      const units = BigInt(Math.trunc(value as number));
-      bytes.writeBigInt64BE(type === 'int8' ? units : units * 1000n - microsecondsTo2000);
-      return bytes;
-    }
+      writeInt64(into, Math.trunc(value as number), at);
+      return;
+    case 'timestamptz':
+      // Given in milliseconds since the epoch and sent in microseconds since 2000.
+      writeInt64(into, Math.trunc(value as number) * 1000 - microsecondsTo2000, at);
   }
 }
 
 /**
  * A one-dimensional array in PostgreSQL's binary format, to be passed as a parameter cast to its type
- * (`$1::text[]`). Several times cheaper on both sides than the text format, which quotes every element.
+ * (`$1::text[]`). Several times cheaper on both sides than the text format, which quotes every element; written
+ * into one buffer, since a buffer of its own for every element costs more than the element.
  */
 export function binaryArray<T extends ArrayType>(
   type: T,
   values: readonly (ArrayValue<T> | null | undefined)[],
 ): Buffer {
-  const header = Buffer.alloc(values.length === 0 ? 12 : 20);
-  header.writeInt32BE(values.length === 0 ? 0 : 1, 0);
-  header.writeInt32BE(values.some((value) => value === null || value === undefined) ? 1 : 0, 4);
-  header.writeInt32BE(arrayOids[type], 8);
-  if (values.length === 0) return header;
-  header.writeInt32BE(values.length, 12);
-  header.writeInt32BE(1, 16);
-  const parts: Buffer[] = [header];
+  const headerBytes = values.length === 0 ? 12 : 20;
+  let size = headerBytes + 4 * values.length;
+  let hasNull = 0;
   for (const value of values) {
-    const length = Buffer.allocUnsafe(4);
-    if (value === null || value === undefined) {
-      length.writeInt32BE(-1);
-      parts.push(length);
-      continue;
-    }
-    const bytes = encodeElement(type, value);
-    length.writeInt32BE(bytes.length);
-    parts.push(length, bytes);
+    if (value === null || value === undefined) hasNull = 1;
+    else size += elementBytes(type, value);
   }
-  return Buffer.concat(parts);
+  const bytes = Buffer.allocUnsafe(size);
+  bytes.writeInt32BE(values.length === 0 ? 0 : 1, 0);
+  bytes.writeInt32BE(hasNull, 4);
+  bytes.writeInt32BE(arrayOids[type], 8);
+  if (values.length === 0) return bytes;
+  bytes.writeInt32BE(values.length, 12);
+  bytes.writeInt32BE(1, 16);
+  let at = headerBytes;
+  for (const value of values) {
+    const isNull = value === null || value === undefined;
+    const length = isNull ? 0 : elementBytes(type, value);
+    bytes.writeInt32BE(isNull ? -1 : length, at);
+    if (!isNull) writeElement(type, value, bytes, at + 4);
+    at += 4 + length;
+  }
+  return bytes;
 }
 
 /** The same of one member of a list of rows. */

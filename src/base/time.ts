@@ -22,19 +22,32 @@ export type ResolvedTime = {
   flag?: 'dst_gap' | 'dst_ambiguous';
 };
 
-const written = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d(?:\.\d{1,9})?)?(Z|z|[+-]\d\d:?\d\d)?$/;
+const written =
+  /^(\d{4}-\d\d-\d\d)[T ]((?:[01]\d|2[0-3]):[0-5]\d)(:[0-5]\d(?:\.\d{1,9})?)?(Z|z|[+-]\d\d:?\d\d)?$/;
+
+const dates = new Map<string, boolean>();
+const rememberedDates = 10_000;
+
+function isDate(text: string): boolean {
+  const known = dates.get(text);
+  if (known !== undefined) return known;
+  let exists = true;
+  try {
+    Temporal.PlainDate.from(text, { overflow: 'reject' });
+  } catch {
+    exists = false;
+  }
+  if (dates.size >= rememberedDates) dates.clear();
+  dates.set(text, exists);
+  return exists;
+}
 
 /** Splits an ISO 8601 date-time; null where it is not one, or names a day or an hour that does not exist. */
 export function parseTimestamp(text: string): LocalTime | null {
   const parts = written.exec(text);
   if (parts === null) return null;
+  if (!isDate(parts[1]!)) return null;
   const local = `${parts[1]}T${parts[2]}${parts[3] ?? ':00'}`;
-  try {
-    Temporal.PlainDateTime.from(local, { overflow: 'reject' });
-  } catch {
-    return null;
-  }
-  if (local.slice(17, 19) === '60') return null;
   const zone = parts[4];
   if (zone === undefined) return { local };
   const offset =

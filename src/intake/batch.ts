@@ -78,25 +78,24 @@ export function createIntake(deps: IntakeDeps, sender: Sender, wait: boolean) {
   }
 
   /**
-   * Parts go one after the other, so that documents of one sale keep their order; while one is being stored
-   * the next is read and parsed. A failure names how many documents before it are durable.
+   * Parts enter the stream one after the other, which keeps the documents of one sale in their order; two are
+   * on their way while the next is read and parsed. A failure names how many documents before it are durable.
    */
   async function many(bodies: AsyncIterable<Buffer | LongLine> | Iterable<Buffer>): Promise<Answer> {
     const answer = createBatchAnswer(wait);
     let part: Incoming[] = [];
     let bytes = 0;
+    let before: Promise<void> = Promise.resolve();
     let sending: Promise<void> = Promise.resolve();
     let endless = false;
     let failure: { error: unknown } | undefined;
-    /** Resolves when the part before is durable, which is what holds a fast sender back. */
+    /** Resolves when the part before the last one is durable, which is what holds a fast sender back. */
     const flush = (): Promise<void> => {
-      const documents = part;
-      const before = sending;
+      const stored = part.length === 0 ? Promise.resolve([]) : append(part);
       part = [];
       bytes = 0;
-      sending = before.then(async () => {
-        if (documents.length > 0) answer.add(await append(documents));
-      });
+      before = sending;
+      sending = Promise.all([before, stored]).then(([, answered]) => answer.add(answered));
       sending.catch((error: unknown) => {
         failure ??= { error };
       });

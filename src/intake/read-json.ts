@@ -9,6 +9,18 @@ export type ReadJson = { value: unknown; problems?: undefined } | { value?: unkn
 const quote = 0x22;
 const backslash = 0x5c;
 
+/** Most documents hold fewer brackets than they may be deep, and native search tells that at once. */
+function hasBrackets(body: Buffer, atLeast: number): boolean {
+  let count = 0;
+  for (const bracket of [0x5b, 0x7b]) {
+    for (let at = body.indexOf(bracket); at !== -1; at = body.indexOf(bracket, at + 1)) {
+      count++;
+      if (count >= atLeast) return true;
+    }
+  }
+  return false;
+}
+
 /** How deep arrays and objects are nested, without building them. */
 function nestingOf(body: Buffer): number {
   let depth = 0;
@@ -69,7 +81,7 @@ const escapeMark = Buffer.from('\\u');
 export function readJson(body: Buffer): ReadJson {
   if (!isUtf8(body))
     return { problems: [{ pointer: '', code: 'broken_utf8', message: 'the bytes are not UTF-8' }] };
-  if (nestingOf(body) > maximumDepth) {
+  if (hasBrackets(body, maximumDepth + 1) && nestingOf(body) > maximumDepth) {
     return {
       problems: [{ pointer: '', code: 'too_deep', message: `nested deeper than ${maximumDepth} levels` }],
     };

@@ -24,7 +24,7 @@ type Waiting = {
 /** Large enough to make COMMIT cheap per document, small enough that a lock is not held for long. */
 const maximumBatchDocuments = 2_000;
 const maximumBatchBytes = 16 * 1024 * 1024;
-/** One batch is written while the other waits for its COMMIT. */
+/** One batch is written while the other waits for its COMMIT; never two with documents of one sale. */
 const loaders = 2;
 const firstPauseMs = 50;
 const longestPauseMs = 2_000;
@@ -35,7 +35,10 @@ export function createDirectStream(deps: DirectStreamDeps): Stream {
   let running = 0;
   let stopped = false;
   const idle: (() => void)[] = [];
+  const loading = new Set<string>();
+  const waitingForSales: (() => void)[] = [];
 
+  /** Empty where the next documents are of a sale that the other loader has in hand: their order would be lost. */
   function takeBatch(): Waiting[] {
     const taken: Waiting[] = [];
     let documents = 0;
@@ -48,11 +51,22 @@ export function createDirectStream(deps: DirectStreamDeps): Stream {
         (documents + next.documents.length > maximumBatchDocuments || bytes + size > maximumBatchBytes)
       )
         break;
+      if (loading.size > 0 && salesOf(next.documents).some((sale) => loading.has(sale))) break;
       taken.push(queue.shift()!);
       documents += next.documents.length;
       bytes += size;
     }
     return taken;
+  }
+
+  async function loadNext(): Promise<void> {
+    const batch = takeBatch();
+    if (batch.length === 0) return new Promise((resolve) => waitingForSales.push(resolve));
+    const sales = batch.flatMap((entry) => salesOf(entry.documents));
+    for (const sale of sales) loading.add(sale);
+    await loadUntilDone(batch);
+    for (const sale of sales) loading.delete(sale);
+    for (const wake of waitingForSales.splice(0)) wake();
   }
 
   function dropLate(batch: Waiting[], error: CodedError): Waiting[] {
@@ -105,7 +119,7 @@ export function createDirectStream(deps: DirectStreamDeps): Stream {
       while (queue.length > 0) {
         // Callers of this turn of the event loop join the batch.
         await new Promise(setImmediate);
-        await loadUntilDone(takeBatch());
+        await loadNext();
       }
     } finally {
       running--;
@@ -131,6 +145,11 @@ export function createDirectStream(deps: DirectStreamDeps): Stream {
       if (running > 0) await new Promise<void>((resolve) => idle.push(resolve));
     },
   };
+}
+
+/** The place is left out, although under IDENTITY=place two of them may use one id: then one waits for nothing. */
+function salesOf(documents: readonly Incoming[]): string[] {
+  return documents.flatMap(({ source, sale }) => (sale === undefined ? [] : [`${source} ${sale.sourceId}`]));
 }
 
 function overloaded(): CodedError {

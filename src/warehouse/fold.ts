@@ -66,7 +66,8 @@ export function foldStatement(schema: MartSchema): string {
   const hourKeys = ['place_id', 'period', 'hour_at'];
   const pulseKeys = ['place_id', 'by_arrival', 'slot_at', 'period', 'source', 'currency'];
   const pulse = (byArrival: boolean, column: string) =>
-    `select place_id, ${byArrival} as by_arrival, ${fiveMinutes(column)} as slot_at, period, source, currency, ${wholeFigures.join(', ')} from rows where scope = 0`;
+    `select place_id, ${byArrival} as by_arrival, ${fiveMinutes(column)} as slot_at, period, source, currency, ${wholeFigures.join(', ')} from whole`;
+  const rows = 'select r.* from batch as b cross join lateral cdm.contribution_rows(b.contributions) as r';
   return `
   with batch as materialized (
     select epoch, xid, position, contributions
@@ -76,19 +77,17 @@ export function foldStatement(schema: MartSchema): string {
     order by epoch, xid, position
     limit $5
   ),
-  rows as materialized (
-    select r.* from batch as b cross join lateral cdm.contribution_rows(b.contributions) as r
-  ),
-  sales as (${addTo(`${schema}.sales_hour`, [...hourKeys, ...salesFamily.columns], wholeFigures, 'rows where scope = 0')}),
-  categories as (${addTo(`${schema}.category_hour`, [...hourKeys, ...categoryFamily.columns], lineFigures, 'rows where scope = 1')}),
-  products as (${addTo(`${schema}.product_day`, ['place_id', 'period', ...productFamily.columns], lineFigures, 'rows where scope = 2')}),
+  whole as materialized (select * from (${rows}) as r where scope = 0),
+  sales as (${addTo(`${schema}.sales_hour`, [...hourKeys, ...salesFamily.columns], wholeFigures, 'whole')}),
+  categories as (${addTo(`${schema}.category_hour`, [...hourKeys, ...categoryFamily.columns], lineFigures, `(${rows}) as r where scope = 1`)}),
+  products as (${addTo(`${schema}.product_day`, ['place_id', 'period', ...productFamily.columns], lineFigures, `(${rows}) as r where scope = 2`)}),
   pulse as (${addTo(
     `${schema}.place_pulse`,
     pulseKeys,
     wholeFigures,
     `(${pulse(false, 'sale_at')} union all ${pulse(true, 'arrived_at')}) as slots`,
   )}),
-  days as materialized (select distinct place_id, period from rows where scope = 0),
+  days as materialized (select distinct place_id, period from whole),
   marked as (
     insert into ${schema}.dirty as d (level, place_id, period, mark)
     select level, place_id, period, nextval('cdm.dirty_mark') from (

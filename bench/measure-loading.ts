@@ -1,0 +1,30 @@
+import { type BenchProgram, runScript, token } from './program.ts';
+import type { Report } from './report.ts';
+
+const days = 30;
+
+async function copy(program: BenchProgram, count: number, type: 'jsonb' | 'text'): Promise<number> {
+  await program.pool.query(`create table bare (id text primary key, document ${type} not null)`);
+  const args = [program.connectionString, token, count, days, type];
+  const { startedMs, endedMs } = await runScript('feed-documents.ts', args);
+  await program.pool.query('drop table bare');
+  return count / ((endedMs! - startedMs!) / 1000);
+}
+
+/**
+ * One NDJSON stream until journal, registry, fold and roll-up are done, against COPY of the same documents
+ * into one bare table with a primary key: as jsonb, which reads every document as we do, and as text, which
+ * only stores its bytes.
+ */
+export async function measureLoading(program: BenchProgram, report: Report, count: number): Promise<void> {
+  const parsed = await copy(program, count, 'jsonb');
+  const stored = await copy(program, count, 'text');
+  const args = [`${program.url}/api/checks/`, token, count, days, 'loading'];
+  const { startedMs, endedMs } = await runScript('feed-documents.ts', args);
+  await program.settle();
+  const loaded = count / ((Date.now() - startedMs!) / 1000);
+  const journaled = count / ((endedMs! - startedMs!) / 1000);
+  report.add('NDJSON, fully loaded; COPY into jsonb', loaded, parsed, 'receipts/s', '>= 0.15, aim 0.35');
+  report.add('NDJSON, fully loaded; COPY into text', loaded, stored, 'receipts/s', 'shown');
+  report.add('NDJSON, durable and countable; COPY into jsonb', journaled, parsed, 'receipts/s', 'shown');
+}
