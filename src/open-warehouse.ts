@@ -46,6 +46,8 @@ export type Warehouse = {
 
 const poolConnections = 16;
 const foldIdleMs = 200;
+/** The tail of so long is read with every answer; a step of few rows costs nearly as much as one of many. */
+const foldRestMs = 100;
 const rollUpIdleMs = 1_000;
 const dayMs = 86_400_000;
 
@@ -139,7 +141,14 @@ function startFollowers(
   lifecycle: ReturnType<typeof createLifecycle>,
 ): Follower {
   const { log, metrics } = options;
-  const folding = startFollower({ name: 'fold', log, step: fold.step, idleMs: foldIdleMs });
+  const folding = startFollower({
+    name: 'fold',
+    log,
+    step: fold.step,
+    idleMs: foldIdleMs,
+    fullStep: fold.rowsPerStep,
+    restMs: foldRestMs,
+  });
   lifecycle.onStop('fold', () => folding.stop());
   const rollUp = createRollUp({ pool, log, metrics });
   const rolling = startFollower({ name: 'roll-up', log, step: rollUp.step, idleMs: rollUpIdleMs });

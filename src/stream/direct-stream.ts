@@ -26,6 +26,8 @@ const maximumBatchDocuments = 2_000;
 const maximumBatchBytes = 16 * 1024 * 1024;
 /** One batch is written while the other waits for its COMMIT; never two with documents of one sale. */
 const loaders = 2;
+/** A transaction costs as much as some fifty documents, so fewer wait for the one under way to end. */
+const secondLoaderDocuments = 256;
 const firstPauseMs = 50;
 const longestPauseMs = 2_000;
 
@@ -33,6 +35,7 @@ const longestPauseMs = 2_000;
 export function createDirectStream(deps: DirectStreamDeps): Stream {
   const queue: Waiting[] = [];
   let running = 0;
+  let queued = 0;
   let stopped = false;
   const idle: (() => void)[] = [];
   const loading = new Set<string>();
@@ -53,6 +56,7 @@ export function createDirectStream(deps: DirectStreamDeps): Stream {
         break;
       if (loading.size > 0 && salesOf(next.documents).some((sale) => loading.has(sale))) break;
       taken.push(queue.shift()!);
+      queued -= next.documents.length;
       documents += next.documents.length;
       bytes += size;
     }
@@ -60,6 +64,7 @@ export function createDirectStream(deps: DirectStreamDeps): Stream {
   }
 
   async function loadNext(): Promise<void> {
+    if (queue.length === 0) return;
     const batch = takeBatch();
     if (batch.length === 0) return new Promise((resolve) => waitingForSales.push(resolve));
     const sales = batch.flatMap((entry) => salesOf(entry.documents));
@@ -136,7 +141,8 @@ export function createDirectStream(deps: DirectStreamDeps): Stream {
       if (documents.length === 0) return Promise.resolve([]);
       return new Promise((resolve, reject) => {
         queue.push({ documents, deadlineMs, resolve, reject });
-        if (running < loaders) void drain();
+        queued += documents.length;
+        if (running === 0 || (running < loaders && queued >= secondLoaderDocuments)) void drain();
       });
     },
     /** Refuses new documents and waits for those that were taken. */

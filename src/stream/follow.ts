@@ -12,6 +12,9 @@ export type FollowerOptions = {
   /** Does a bounded piece of work and answers how much; it is called again at once until that is 0. */
   step: () => Promise<number>;
   idleMs: number;
+  /** What a whole step does. After less than that there is a rest of `restMs`: many small steps cost much more. */
+  fullStep?: number;
+  restMs?: number;
 };
 
 const longestPauseMs = 5_000;
@@ -22,8 +25,14 @@ export function startFollower(options: FollowerOptions): Follower {
   let wake: (() => void) | undefined;
   let poked = false;
 
-  function pause(ms: number): Promise<void> {
-    if (poked) return Promise.resolve();
+  const pause = (ms: number) => (poked ? Promise.resolve() : sleep(ms));
+  /** A poke does not end it, the end of the program does. */
+  async function rest(ms: number): Promise<void> {
+    const endMs = performance.now() + ms;
+    for (let left = ms; left > 0 && !stopped; left = endMs - performance.now()) await sleep(left);
+  }
+
+  function sleep(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(done, ms);
       function done() {
@@ -42,8 +51,8 @@ export function startFollower(options: FollowerOptions): Follower {
       try {
         const done = await options.step();
         failures = 0;
-        if (done > 0) continue;
-        await pause(options.idleMs);
+        if (done === 0) await pause(options.idleMs);
+        else if (done < (options.fullStep ?? 0)) await rest(options.restMs ?? 0);
       } catch (error) {
         failures++;
         if (failures === 1 || failures % 10 === 0)
