@@ -1,71 +1,64 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
-import { createLog } from '../base/log.ts';
-import { createMetrics } from '../base/metrics.ts';
-import { readConfig } from '../config.ts';
-import { createJobs } from '../jobs/jobs.ts';
-import { openWarehouse } from '../open-warehouse.ts';
-import { auditMarts } from '../warehouse/audit.ts';
+import type { Queryable } from '../base/db.ts';
+import { readPendingJobs } from '../jobs/pending-jobs.ts';
+import { type Audited, auditMarts } from '../warehouse/audit.ts';
+import { type Opened, withWarehouse } from './with-warehouse.ts';
 
 const waitSeconds = 300;
+const lookAgainMs = 500;
 
 /** Prints every difference; exit code 1 if there is any. */
-async function audit(): Promise<void> {
-  const config = readConfig();
-  const log = createLog(config.logLevel === 'info' ? 'warn' : config.logLevel);
-  const warehouse = await openWarehouse({
-    config,
-    log,
-    metrics: createMetrics(),
-    applicationName: 'tillstream-audit',
-    followers: false,
-  });
-  try {
-    await waitForReattribution(warehouse.connectionString);
-    const started = performance.now();
-    const progress = (sales: number) => {
-      if (process.stderr.isTTY) process.stderr.write(`\r${sales} sales recomputed`);
-    };
-    const result = await auditMarts({
-      pool: warehouse.pool,
-      parse: warehouse.parse,
-      identity: config.identity,
-      progress,
-    });
-    if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
-    for (const one of result.differences)
-      console.log(`${one.table}  ${one.key}  ${one.figure}: expected ${one.expected}, found ${one.found}`);
-    const seconds = ((performance.now() - started) / 1000).toFixed(1);
-    const unreadable =
-      result.unreadable > 0
-        ? `, ${result.unreadable} kept as recorded because they cannot be read under today's settings`
-        : '';
-    console.log(
-      `audit: ${result.sales} sales recomputed in ${seconds} s${unreadable}, ${result.differences.length} differences`,
-    );
-    if (result.differences.length > 0) process.exitCode = 1;
-  } finally {
-    await warehouse.close();
-  }
+async function audit({ warehouse, config, signal }: Opened): Promise<void> {
+  await waitForReattribution(warehouse.pool, signal);
+  const started = performance.now();
+  const progress = (sales: number) => {
+    if (process.stderr.isTTY) process.stderr.write(`\r${sales} sales recomputed`);
+  };
+  const { pool, parse } = warehouse;
+  const audited = await auditMarts({ pool, parse, identity: config.identity, progress, signal });
+  if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
+  printAudited(audited, (performance.now() - started) / 1000);
+  if (audited.differences.length > 0) process.exitCode = 1;
 }
 
-async function waitForReattribution(connectionString: string): Promise<void> {
-  const jobs = await createJobs({ connectionString, log: createLog('warn') });
-  try {
-    for (let waited = 0; waited < waitSeconds; waited++) {
-      const pending = await jobs.pending('reattribute');
-      if (pending === 0) return;
-      if (waited === 0) console.log(`waiting for ${pending} re-attributions`);
-      await sleep(1000);
+function printAudited(audited: Audited, seconds: number): void {
+  for (const one of audited.differences)
+    console.log(`${one.table}  ${one.key}  ${one.figure}: expected ${one.expected}, found ${one.found}`);
+  const unreadable =
+    audited.unreadable > 0
+      ? `, ${audited.unreadable} kept as recorded because they cannot be read under today's settings`
+      : '';
+  const count = `${audited.differences.length}${audited.complete ? '' : ' and more'}`;
+  console.log(
+    `audit: ${audited.sales} sales recomputed in ${seconds.toFixed(1)} s${unreadable}, ${count} differences`,
+  );
+}
+
+/** A sale that waits to be attributed anew is no difference, but it is not yet where it belongs either. */
+async function waitForReattribution(pool: Queryable, signal: AbortSignal): Promise<void> {
+  const deadline = Date.now() + waitSeconds * 1000;
+  const meanwhile = 'their sales are compared under the settings they were computed with';
+  for (let waited = false; ; waited = true) {
+    const { pending, hasWorker } = await readPendingJobs(pool, 'reattribute');
+    if (pending === 0) return;
+    if (!hasWorker) {
+      console.log(
+        `${pending} re-attributions are pending, and no program runs that would do them: start it; ${meanwhile}`,
+      );
+      return;
     }
-    console.log('re-attributions are still pending; start the program to let them run');
-  } finally {
-    await jobs.stop();
+    if (Date.now() >= deadline) {
+      console.log(`${pending} re-attributions are still pending after ${waitSeconds} s; ${meanwhile}`);
+      return;
+    }
+    if (!waited) console.log(`waiting for ${pending} re-attributions`);
+    await sleep(lookAgainMs, undefined, { signal });
   }
 }
 
 export function auditCommand(): Command {
   return new Command('audit')
     .description('compare the marts with a recomputation of the journal; exit code 1 if they differ')
-    .action(audit);
+    .action(() => withWarehouse({ applicationName: 'tillstream-audit', followers: false }, audit));
 }

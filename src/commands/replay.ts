@@ -1,42 +1,30 @@
 import { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
-import { createLog } from '../base/log.ts';
-import { createMetrics } from '../base/metrics.ts';
-import { readConfig } from '../config.ts';
-import { openWarehouse } from '../open-warehouse.ts';
 import { replayDocuments } from '../warehouse/replay.ts';
 import { searchJournal } from '../warehouse/search-journal.ts';
+import { type Opened, withWarehouse } from './with-warehouse.ts';
 
 type Options = { verdict: string; problem?: string; place?: string };
 const pageSize = 500;
 const waitMs = 60_000;
 
-async function replay(positions: string[], options: Options): Promise<void> {
-  const config = readConfig();
-  const log = createLog(config.logLevel === 'info' ? 'warn' : config.logLevel);
-  const warehouse = await openWarehouse({
-    config,
-    log,
-    metrics: createMetrics(),
-    applicationName: 'tillstream-replay',
-    followers: true,
-  });
-  try {
-    const chosen = positions.length > 0 ? positions : await search(warehouse.pool, options);
-    const counts = new Map<string, number>();
-    for (let start = 0; start < chosen.length; start += pageSize) {
-      const page = chosen.slice(start, start + pageSize);
-      const results = await replayDocuments(
-        { ...warehouse, clock: systemClock },
-        { positions: page, deadlineMs: Date.now() + waitMs },
-      );
-      for (const result of results) counts.set(result.verdict, (counts.get(result.verdict) ?? 0) + 1);
-    }
-    const summary = [...counts].map(([verdict, count]) => `${count} ${verdict}`).join(', ');
-    console.log(`${chosen.length} documents replayed${summary === '' ? '' : `: ${summary}`}`);
-  } finally {
-    await warehouse.close();
+async function replay(positions: string[], options: Options, opened: Opened): Promise<void> {
+  const { warehouse, signal } = opened;
+  const chosen = positions.length > 0 ? positions : await search(warehouse.pool, options);
+  const counts = new Map<string, number>();
+  let replayed = 0;
+  for (let start = 0; start < chosen.length && !signal.aborted; start += pageSize) {
+    const page = chosen.slice(start, start + pageSize);
+    const results = await replayDocuments(
+      { ...warehouse, clock: systemClock },
+      { positions: page, deadlineMs: Date.now() + waitMs },
+    );
+    for (const result of results) counts.set(result.verdict, (counts.get(result.verdict) ?? 0) + 1);
+    replayed += page.length;
   }
+  const summary = [...counts].map(([verdict, count]) => `${count} ${verdict}`).join(', ');
+  console.log(`${replayed} documents replayed${summary === '' ? '' : `: ${summary}`}`);
+  if (replayed < chosen.length) signal.throwIfAborted();
 }
 
 /** Every position that fits, oldest first, so that versions of one sale come in their order. */
@@ -63,5 +51,9 @@ export function replayCommand(): Command {
     .option('--verdict <verdict>', 'rejected, conflict, stale or ignored', 'rejected')
     .option('--problem <code>', "only documents with this problem's code")
     .option('--place <id>', 'only documents of this place')
-    .action(replay);
+    .action((positions: string[], options: Options) =>
+      withWarehouse({ applicationName: 'tillstream-replay', followers: true }, (opened) =>
+        replay(positions, options, opened),
+      ),
+    );
 }

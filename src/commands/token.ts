@@ -1,15 +1,22 @@
 import { Command } from 'commander';
 import { createToken, listTokens, revokeToken, rotateToken, type Token } from '../auth/tokens.ts';
 import { createPool, type Database } from '../base/db.ts';
+import { stopSignal } from '../base/lifecycle.ts';
 import { createLog } from '../base/log.ts';
 import { readConfig } from '../config.ts';
 import { migrate } from '../database/migrate.ts';
 import { openDatabase } from '../database/open-database.ts';
+import { stoppedBySignal } from './with-warehouse.ts';
 
 /** Opens the database, the running one or one of our own, for the length of one command. */
 async function withPool(work: (pool: Database) => Promise<void>): Promise<void> {
   const config = readConfig();
   const log = createLog('warn');
+  // Before anything is started: a signal that nobody listens to would leave the server behind.
+  let stopped = false;
+  void stopSignal().then(() => {
+    stopped = true;
+  });
   const database = await openDatabase({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, log });
   const pool = createPool({
     connectionString: database.connectionString,
@@ -18,7 +25,8 @@ async function withPool(work: (pool: Database) => Promise<void>): Promise<void> 
   });
   try {
     await migrate(pool, { log });
-    await work(pool);
+    if (stopped) process.exitCode = stoppedBySignal;
+    else await work(pool);
   } finally {
     await pool.end();
     await database.close();

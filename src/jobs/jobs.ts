@@ -1,6 +1,7 @@
 import { type Job, PgBoss } from 'pg-boss';
 import type { Client } from '../base/db.ts';
 import type { Log } from '../base/log.ts';
+import { workerName } from './pending-jobs.ts';
 
 export type JobContext = {
   /** Aborted where the job is no longer ours: the program stops, or another worker has taken it up. */
@@ -60,7 +61,7 @@ const writeProgress = `
 export async function createJobs(deps: { connectionString: string; log: Log }): Promise<Jobs> {
   const boss = new PgBoss({
     connectionString: deps.connectionString,
-    application_name: 'tillstream-jobs',
+    application_name: workerName,
     max: 4,
     monitorIntervalSeconds: superviseSeconds,
     superviseIntervalSeconds: superviseSeconds,

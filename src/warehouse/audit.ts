@@ -2,6 +2,7 @@ import { type Client, type Database, inTransaction } from '../base/db.ts';
 import { readPastReference } from '../reference/load-reference.ts';
 import { type Contribution, negated } from '../sales/contribution.ts';
 import { checksOfFinestMarts, checksOfRegistry, checksOfRolledUpMarts } from './audit-checks.ts';
+import { cancelOnAbort } from './cancel-on-abort.ts';
 import { type Applied, appliedOf, differs, type Parse, recompute } from './recompute.ts';
 
 export type AuditDeps = {
@@ -9,6 +10,8 @@ export type AuditDeps = {
   parse: Parse;
   identity: 'source' | 'place';
   progress: (sales: number) => void;
+  /** Ends the audit early; a statement that runs is cancelled. */
+  signal?: AbortSignal;
 };
 
 /** One figure of one row that is not what the journal says. */
@@ -57,22 +60,32 @@ export async function auditMarts(deps: AuditDeps): Promise<Audited> {
   return await inTransaction(
     deps.pool,
     async (client) => {
-      // Before the snapshot: a swap of the marts that is under way comes first, the next one waits.
-      await client.query('lock table cdm.generation in access share mode');
-      const audited: Audited = { sales: 0, unreadable: 0, differences: [], complete: true };
-      const adjustments = await recomputeAll(client, deps, audited);
-      const checks = [...checksOfRegistry(), ...checksOfFinestMarts(), ...checksOfRolledUpMarts()];
-      for (const check of checks) {
-        const values: unknown[] = [maximumDifferences];
-        if (check.adjusted) values.push(adjustments.map((contribution) => JSON.stringify([contribution])));
-        const { rows } = await client.query({ text: check.text, values });
-        for (const row of rows) audited.differences.push(...differencesOf(check.table, check.figures, row));
-        if (rows.length >= maximumDifferences) audited.complete = false;
+      const release = cancelOnAbort(deps.pool, client, deps.signal);
+      try {
+        // Before the snapshot: a swap of the marts that is under way comes first, the next one waits.
+        await client.query('lock table cdm.generation in access share mode');
+        return await compareAll(client, deps);
+      } finally {
+        release();
       }
-      return audited;
     },
-    "begin isolation level repeatable read read only; set local transaction_timeout = 0; set local idle_in_transaction_session_timeout = 0; set local work_mem = '64MB'",
+    "begin isolation level repeatable read read only; set local transaction_timeout = 0; set local lock_timeout = 0; set local idle_in_transaction_session_timeout = 0; set local work_mem = '64MB'",
   );
+}
+
+async function compareAll(client: Client, deps: AuditDeps): Promise<Audited> {
+  const audited: Audited = { sales: 0, unreadable: 0, differences: [], complete: true };
+  const adjustments = await recomputeAll(client, deps, audited);
+  const checks = [...checksOfRegistry(), ...checksOfFinestMarts(), ...checksOfRolledUpMarts()];
+  for (const check of checks) {
+    deps.signal?.throwIfAborted();
+    const values: unknown[] = [maximumDifferences];
+    if (check.adjusted) values.push(adjustments.map((contribution) => JSON.stringify([contribution])));
+    const { rows } = await client.query({ text: check.text, values });
+    for (const row of rows) audited.differences.push(...differencesOf(check.table, check.figures, row));
+    if (rows.length >= maximumDifferences) audited.complete = false;
+  }
+  return audited;
 }
 
 /** Compares what is recorded for each sale; answers what has to be added to the recorded to make it right. */
@@ -82,6 +95,7 @@ async function recomputeAll(client: Client, deps: AuditDeps, audited: Audited): 
   const state = await client.query<{ version: number }>('select version from ops.reference_state');
   await client.query(declareSales(deps.identity).replace('$1', String(state.rows[0]!.version)));
   for (;;) {
+    deps.signal?.throwIfAborted();
     const page = await fetchPage(client);
     if (page.length === 0) break;
     for (const { applied, registeredVersion } of page) {

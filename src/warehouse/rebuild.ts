@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from '../base/db.ts';
 import type { Log } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
 import { createFold } from './fold.ts';
@@ -13,13 +15,15 @@ import {
   type SaleKey,
 } from './recompute.ts';
 import { createRollUp } from './roll-up.ts';
-import { createNextMarts, swapMarts } from './swap-marts.ts';
+import { createNextMarts, dropNextMarts, swapMarts } from './swap-marts.ts';
 
 export type RebuildDeps = RecomputeDeps & {
   log: Log;
   metrics: Metrics;
   /** Told now and then how far it has come. */
   progress: (step: string, done: number) => void;
+  /** Ends the rebuild between two steps; the old marts stay. */
+  signal?: AbortSignal;
 };
 
 export type Rebuilt = { sales: number; recomputed: number; unreadable: number; generation: number };
@@ -27,6 +31,7 @@ export type Rebuilt = { sales: number; recomputed: number; unreadable: number; g
 /** Bodies may be a megabyte each. */
 const salesPerPage = 250;
 const rebuildLock = 7105;
+const turnPauseMs = 300;
 
 /**
  * Computes every sale afresh from its document and the reference history, then builds new marts beside the
@@ -36,16 +41,35 @@ const rebuildLock = 7105;
 export async function rebuildMarts(deps: RebuildDeps): Promise<Rebuilt> {
   const guard = await deps.pool.connect();
   try {
-    // No transaction: one with an id of its own would hold the fold back for as long as the rebuild takes.
-    await guard.query('set lock_timeout = 0');
-    await guard.query(`select pg_advisory_lock(${rebuildLock})`);
+    await waitForTurn(guard, deps.signal);
+    return await rebuildInTurn(deps);
+  } finally {
+    guard.release(true);
+  }
+}
+
+async function rebuildInTurn(deps: RebuildDeps): Promise<Rebuilt> {
+  try {
     const recomputed = await recomputeAll(deps);
     await createNextMarts(deps.pool);
     const catchUp = await fillNextMarts(deps);
-    const generation = await swapMarts({ pool: deps.pool, catchUp });
+    const generation = await swapMarts({ ...deps, catchUp });
     return { ...recomputed, generation };
-  } finally {
-    guard.release(true);
+  } catch (error) {
+    if (deps.signal?.aborted) await dropNextMarts(deps.pool);
+    throw error;
+  }
+}
+
+/**
+ * Asked for again and again: one statement that waits would be ended by the limits of its session. No
+ * transaction either: one with an id of its own would hold the fold back for as long as the rebuild takes.
+ */
+async function waitForTurn(guard: Client, signal: AbortSignal | undefined): Promise<void> {
+  for (;;) {
+    const { rows } = await guard.query(`select pg_try_advisory_lock(${rebuildLock}) as held`);
+    if (rows[0].held) return;
+    await sleep(turnPauseMs, undefined, signal === undefined ? {} : { signal });
   }
 }
 
@@ -54,6 +78,7 @@ async function recomputeAll(deps: RebuildDeps): Promise<Omit<Rebuilt, 'generatio
   await deps.reference.refresh();
   let after: SaleKey | undefined = { source_id: '', source: '', place_scope: '' };
   while (after !== undefined) {
+    deps.signal?.throwIfAborted();
     const page = await recomputePage(deps, after);
     total.sales += page.sales;
     total.recomputed += page.recomputed;
@@ -102,6 +127,7 @@ async function fillNextMarts(deps: RebuildDeps): Promise<() => Promise<void>> {
   const catchUp = async () => {
     // Under load there is always another row; a step that is not full has caught up.
     for (let done = fold.rowsPerStep; done >= fold.rowsPerStep; ) {
+      deps.signal?.throwIfAborted();
       done = await fold.step();
       rows += done;
       deps.progress('journal rows folded', rows);

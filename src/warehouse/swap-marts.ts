@@ -47,11 +47,20 @@ export async function createNextMarts(pool: Database): Promise<void> {
   });
 }
 
+/** What a rebuild that is given up leaves behind. */
+export async function dropNextMarts(pool: Database): Promise<void> {
+  await pool.query('drop schema if exists cdm_next cascade');
+}
+
 /**
  * Puts the tables of `cdm_next` in the place of the marts, in one transaction. `catchUp` folds what came
  * meanwhile; it runs before each try, so that readers find a short tail. Answers the new generation.
  */
-export async function swapMarts(deps: { pool: Database; catchUp: () => Promise<void> }): Promise<number> {
+export async function swapMarts(deps: {
+  pool: Database;
+  catchUp: () => Promise<void>;
+  signal?: AbortSignal;
+}): Promise<number> {
   // New tables have no statistics, and plans made without them read whole marts.
   for (const table of martTables) await deps.pool.query(`analyze cdm_next.${table}`);
   for (;;) {
@@ -62,6 +71,7 @@ export async function swapMarts(deps: { pool: Database; catchUp: () => Promise<v
       // A reader held a table for longer than others should wait behind us.
       if (sqlState(error) !== '55P03' && sqlState(error) !== '40P01') throw error;
       await sleep(swapPauseMs);
+      deps.signal?.throwIfAborted();
     }
   }
 }
