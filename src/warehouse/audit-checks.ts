@@ -41,8 +41,13 @@ function compare(
   return { table, figures, adjusted: false, text };
 }
 
+/** Whether the registry points at what the journal says, and whether the journal adds up to that. */
+export function checksOfRegistry(identity: 'source' | 'place'): Check[] {
+  return [pointerCheck(), sumCheck(identity)];
+}
+
 /** Sales that no accepted document stands behind, and pointers to journal rows that are not the sale's newest. */
-export function checksOfRegistry(): Check[] {
+function pointerCheck(): Check {
   const text = `
     select concat_ws(' ', s.source, s.source_id, nullif(s.place_scope, '')) as key,
       'accepted, corrected or reattributed ' || s.version || ' #' || s.sale_seq as expected_journal_row,
@@ -54,7 +59,61 @@ export function checksOfRegistry(): Check[] {
       or j.version <> s.version or j.sale_seq <> s.sale_seq
     order by key
     limit $1`;
-  return [{ table: 'stg.sale', figures: ['journal_row'], adjusted: false, text }];
+  return { table: 'stg.sale', figures: ['journal_row'], adjusted: false, text };
+}
+
+/**
+ * The marts are the sum of all that the journal ever put in and took out, so for each sale that must come to
+ * its current contribution, once. Sales with a single row that puts in are right by themselves.
+ */
+function sumCheck(identity: 'source' | 'place'): Check {
+  const scope = (alias: string) => (identity === 'place' ? `${alias}.place_id` : "''::text");
+  const text = `
+    with moved as (
+      select distinct j.source, j.source_id, ${scope('j')} as place_scope from stg.journal as j
+      where j.sale_seq > 1 or jsonb_array_length(j.contributions) <> 1 or j.contributions @> '[{"sign": -1}]'
+    ),
+    found as (
+      select m.source, m.source_id, m.place_scope, e - 'sign' as contribution, sum((e->>'sign')::integer) as times
+      from moved as m
+      join stg.journal as j on j.source_id = m.source_id and j.source = m.source and ${scope('j')} = m.place_scope
+      cross join lateral jsonb_array_elements(j.contributions) as e
+      group by 1, 2, 3, 4
+    ),
+    expected as (
+      select m.source, m.source_id, m.place_scope, e - 'sign' as contribution, 1 as times
+      from moved as m
+      join stg.sale as s on s.source_id = m.source_id and s.source = m.source and s.place_scope = m.place_scope
+      join stg.journal as j on j.position = s.journal_position and j.received_at = s.journal_at
+      cross join lateral jsonb_array_elements(j.contributions) as e
+      where e->>'sign' = '1'
+    )
+    select concat_ws(' ', source, source_id, nullif(place_scope, '')) as key,
+      coalesce(e.times, 0) || ' × ' || contribution as expected_counted,
+      coalesce(f.times, 0) || ' × ' || contribution as found_counted
+    from expected as e full join found as f using (source, source_id, place_scope, contribution)
+    where coalesce(e.times, 0) <> coalesce(f.times, 0)
+    order by key, expected_counted
+    limit $1`;
+  return { table: 'stg.journal', figures: ['counted'], adjusted: false, text };
+}
+
+/** A period that is behind makes all above it behind; else a reader would take those from rows that are old. */
+function markCheck(): Check {
+  const text = `
+    with needed as (
+      select 'month' as level, place_id, date_trunc('month', period)::date as period from cdm.dirty where level = 'day'
+      union select 'chain_day', '', period from cdm.dirty where level = 'day'
+      union select 'year', place_id, date_trunc('year', period)::date from cdm.dirty where level in ('day', 'month')
+    )
+    select concat_ws(' ', level, nullif(place_id, ''), period) as key, 'marked' as expected_period, 'not marked' as found_period
+    from needed
+    where not exists (
+      select from cdm.dirty as d
+      where d.level = needed.level and d.place_id = needed.place_id and d.period = needed.period)
+    order by key
+    limit $1`;
+  return { table: 'cdm.dirty', figures: ['period'], adjusted: false, text };
 }
 
 /** The marts that the fold writes, with the tail, against the recomputed sales. */
@@ -105,7 +164,7 @@ function pulseCheck(): Check {
 
 /** Each clean period against the level below it. */
 export function checksOfRolledUpMarts(): Check[] {
-  const checks: Check[] = [];
+  const checks = [markCheck()];
   const levels = [
     { level: 'day', from: 'hour', unit: 'day' },
     { level: 'month', from: 'day', unit: 'month' },

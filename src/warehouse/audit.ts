@@ -1,4 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type Client, type Database, inTransaction } from '../base/db.ts';
+import { sha256 } from '../base/ids.ts';
 import { readPastReference } from '../reference/load-reference.ts';
 import { type Contribution, negated } from '../sales/contribution.ts';
 import { checksOfFinestMarts, checksOfRegistry, checksOfRolledUpMarts } from './audit-checks.ts';
@@ -41,13 +43,14 @@ const declareSales = (identity: 'source' | 'place') => `
   select n.source, n.source_id, n.place_scope, coalesce(s.sale_seq, 0) as sale_seq, coalesce(s.place_id, '') as place_id,
     coalesce(s.business_date::text, '') as business_date, coalesce(s.reference_version, $1) as reference_version,
     j.version, c.contributions, j.position as document_position, j.received_at, j.content_type, j.resolved, j.document,
-    s.version as registered_version
+    s.version as registered_version, s.content_hash as registered_hash
   from newest as n
   join stg.journal as j on j.position = n.position and j.received_at = n.received_at
   left join stg.sale as s on s.source_id = n.source_id and s.source = n.source and s.place_scope = n.place_scope
   left join stg.journal as c on c.position = s.journal_position and c.received_at = s.journal_at`;
 
-type Page = { applied: Applied; registeredVersion: string | null }[];
+type Registered = { version: string | null; contentHash: Buffer | null };
+type Page = { applied: Applied; registered: Registered }[];
 
 /**
  * Compares registry, marts and tail with a recomputation of the whole journal in one snapshot. Each sale is
@@ -76,7 +79,7 @@ export async function auditMarts(deps: AuditDeps): Promise<Audited> {
 async function compareAll(client: Client, deps: AuditDeps): Promise<Audited> {
   const audited: Audited = { sales: 0, unreadable: 0, differences: [], complete: true };
   const adjustments = await recomputeAll(client, deps, audited);
-  const checks = [...checksOfRegistry(), ...checksOfFinestMarts(), ...checksOfRolledUpMarts()];
+  const checks = [...checksOfRegistry(deps.identity), ...checksOfFinestMarts(), ...checksOfRolledUpMarts()];
   for (const check of checks) {
     deps.signal?.throwIfAborted();
     const values: unknown[] = [maximumDifferences];
@@ -98,10 +101,10 @@ async function recomputeAll(client: Client, deps: AuditDeps, audited: Audited): 
     deps.signal?.throwIfAborted();
     const page = await fetchPage(client);
     if (page.length === 0) break;
-    for (const { applied, registeredVersion } of page) {
+    for (const { applied, registered } of page) {
       const fresh = recompute(applied, referenceAt(applied.referenceVersion), deps.parse);
       if (fresh === undefined) audited.unreadable++;
-      const wrong = wrongOf(applied, registeredVersion, fresh);
+      const wrong = wrongOf(applied, registered, fresh);
       if (wrong.length === 0) continue;
       if (adjustments.length >= 2 * maximumDifferences) {
         audited.complete = false;
@@ -121,34 +124,58 @@ async function recomputeAll(client: Client, deps: AuditDeps, audited: Audited): 
 
 async function fetchPage(client: Client): Promise<Page> {
   const { rows } = await client.query(`fetch ${salesPerPage} from audit_sales`);
-  return rows.map((row) => ({ applied: appliedOf(row), registeredVersion: row.registered_version }));
+  return rows.map((row) => ({
+    applied: appliedOf(row),
+    registered: { version: row.registered_version, contentHash: row.registered_hash },
+  }));
 }
 
 /** What is wrong with one sale's row in the registry, and with what is recorded as counted for it. */
 function wrongOf(
   applied: Applied,
-  registeredVersion: string | null,
+  registered: Registered,
   fresh: Contribution | null | undefined,
 ): Difference[] {
   const key = `${applied.source} ${applied.sourceId}${applied.placeScope === '' ? '' : ` ${applied.placeScope}`}`;
-  const registered = (figure: string, expected: string, found: string) =>
+  const compare = (figure: string, expected: string, found: string) =>
     expected === found ? [] : [{ table: 'stg.sale', key, figure, expected, found }];
-  const version = registered('version', applied.version, registeredVersion ?? 'none');
-  if (version.length > 0 || fresh === undefined) return version;
-  const wrong = fresh === null ? [] : registered('business_date', fresh.date, applied.businessDate);
-  if (fresh !== null) wrong.push(...registered('place_id', fresh.place, applied.placeId));
-  if (differs({ applied, fresh })) {
-    const [expected, found] = [fresh, applied.contribution].map((one) => JSON.stringify(one));
-    wrong.push({
-      table: 'stg.journal',
-      key,
-      figure: 'contribution',
-      expected: expected!,
-      found: found!,
-    });
+  const version = compare('version', applied.version, registered.version ?? 'none');
+  if (version.length > 0) return version;
+  const wrong: Difference[] = [];
+  if (applied.document !== null)
+    wrong.push(
+      ...compare('content_hash', hex(sha256(applied.document)), hex(registered.contentHash ?? nothing)),
+    );
+  if (fresh === undefined) return wrong;
+  if (fresh !== null) {
+    wrong.push(...compare('business_date', fresh.date, applied.businessDate));
+    wrong.push(...compare('place_id', fresh.place, applied.placeId));
   }
+  if (differs({ applied, fresh })) wrong.push(...differingMembers(key, fresh, applied.contribution));
   return wrong;
 }
+
+/** Of a contribution only what differs, since it may have thousands of lines. */
+function differingMembers(key: string, fresh: Contribution | null, found: Contribution | null): Difference[] {
+  const [expected, recorded] = [fresh ?? {}, found ?? {}] as Record<string, unknown>[];
+  const members = new Set([...Object.keys(expected!), ...Object.keys(recorded!)]);
+  return [...members].flatMap((member) =>
+    isDeepStrictEqual(expected![member], recorded![member])
+      ? []
+      : [
+          {
+            table: 'stg.journal',
+            key,
+            figure: `contribution.${member}`,
+            expected: JSON.stringify(expected![member]) ?? 'none',
+            found: JSON.stringify(recorded![member]) ?? 'none',
+          },
+        ],
+  );
+}
+
+const nothing = Buffer.alloc(0);
+const hex = (bytes: Buffer) => bytes.toString('hex');
 
 function differencesOf(
   table: string,
