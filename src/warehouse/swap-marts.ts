@@ -26,25 +26,43 @@ const martTables = [
 const swapLockTimeout = '500ms';
 const swapPauseMs = 200;
 
+const readOptions = `
+  select array_to_string(reloptions, ', ') as options from pg_class where oid = $1::regclass`;
+
+// The name stays, since a later migration drops or alters an index by it; LIKE would make up another one.
+const readIndexes = `
+  select coalesce(
+    'alter table cdm_next.' || quote_ident(t.relname) || ' add constraint ' || quote_ident(c.conname) || ' ' || pg_get_constraintdef(c.oid),
+    regexp_replace(pg_get_indexdef(i.indexrelid), ' ON (ONLY )?cdm\\.', ' ON cdm_next.')) as definition
+  from pg_index as i
+  join pg_class as t on t.oid = i.indrelid
+  left join pg_constraint as c on c.conindid = i.indexrelid and c.conrelid = i.indrelid
+  where i.indrelid = $1::regclass
+  order by i.indexrelid`;
+
 /** Empty tables beside the marts, in the schema `cdm_next`; what an earlier rebuild left there goes. */
 export async function createNextMarts(pool: Database): Promise<void> {
   await inTransaction(pool, async (client) => {
     // What could not be swapped is told before the work, not after it.
     await readViews(client, 'cdm', martTables);
     await client.query('drop schema if exists cdm_next cascade; create schema cdm_next');
-    for (const table of martTables) {
-      await client.query(`create table cdm_next.${table} (like cdm.${table} including all)`);
-      // LIKE leaves the storage parameters out, and without room on its pages a mart is updated slowly.
-      const { rows } = await client.query(
-        `select array_to_string(reloptions, ', ') as options from pg_class where oid = 'cdm.${table}'::regclass`,
-      );
-      if (rows[0].options !== null)
-        await client.query(`alter table cdm_next.${table} set (${rows[0].options})`);
-    }
+    for (const table of martTables) await createLike(client, table);
     await client.query(
       "insert into cdm_next.cursor (follower, epoch, xid, position) values ('fold', 0, '0', 0)",
     );
   });
+}
+
+async function createLike(client: Client, table: string): Promise<void> {
+  const values = [`cdm.${table}`];
+  await client.query(
+    `create table cdm_next.${table} (like cdm.${table} including all excluding indexes excluding statistics)`,
+  );
+  // LIKE leaves the storage parameters out, and without room on its pages a mart is updated slowly.
+  const { rows } = await client.query({ text: readOptions, values });
+  if (rows[0].options !== null) await client.query(`alter table cdm_next.${table} set (${rows[0].options})`);
+  const indexes = await client.query<{ definition: string }>({ text: readIndexes, values });
+  for (const { definition } of indexes.rows) await client.query(definition);
 }
 
 /** What a rebuild that is given up leaves behind. */
