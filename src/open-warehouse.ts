@@ -74,7 +74,15 @@ export async function openWarehouse(options: WarehouseOptions): Promise<Warehous
     await reference.refresh();
     const fold = createFold({ pool, epoch, log, metrics });
     const followers = options.followers ? startFollowers(pool, fold, options, lifecycle) : undefined;
-    const loader = createLoader({ pool, reference, epoch, identity: config.identity, log, metrics });
+    const loader = createLoader({
+      pool,
+      reference,
+      epoch,
+      identity: config.identity,
+      parse: (arrival, snapshot) => parseDocument(arrival, { current: snapshot, config }),
+      log,
+      metrics,
+    });
     const gate = createGate({ pool, clock: systemClock, metrics });
     const stream = createDirectStream({
       load: async (batch) => {

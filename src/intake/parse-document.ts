@@ -15,6 +15,12 @@ export type ParseContext = {
 
 /** The one way from bytes to a sale: for HTTP, import, replay, re-attribution and rebuild alike. */
 export function parseDocument(arrival: Arrival, context: ParseContext): Incoming {
+  const incoming = parseBySource(arrival, context);
+  incoming.referenceVersion = context.current.version;
+  return incoming;
+}
+
+function parseBySource(arrival: Arrival, context: ParseContext): Incoming {
   if (arrival.source === 'receipt') return parseReceipt(arrival, context);
   return {
     ...arrival,

@@ -30,9 +30,9 @@ export type Jobs = {
   stop(): Promise<void>;
 };
 
-/** The least that pg-boss takes: a worker that was killed is missed within two of these. */
+/** The least that pg-boss takes: a worker that was killed is missed so long after it was last seen. */
 const heartbeatSeconds = 10;
-const superviseSeconds = 10;
+const superviseSeconds = 5;
 const stopWaitMs = 10_000;
 
 /**
@@ -99,7 +99,8 @@ export async function createJobs(deps: { connectionString: string; log: Log }): 
     async work(queue, handler) {
       await boss.work(
         queue,
-        { pollingIntervalSeconds: 1, batchSize: 1 },
+        // The next job follows at once, not after another interval.
+        { pollingIntervalSeconds: 1, batchSize: 1, burstWhenBatchFull: true },
         async (jobs: Job<Record<string, unknown>>[]) => await run(queue, handler, jobs[0]!),
       );
     },

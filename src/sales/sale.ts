@@ -77,8 +77,10 @@ export type Arrival = {
 };
 
 /** An arrival after parsing: a sale to be loaded, or a document that goes to the journal as it is. */
-export type Incoming = Arrival &
-  (
+export type Incoming = Arrival & {
+  /** The version of the reference history it was read with: a sale's currency may come from there. */
+  referenceVersion?: number;
+} & (
     | { sale: Sale }
     | {
         sale?: undefined;

@@ -6,7 +6,7 @@ import type { Log } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
 import type { Reference, ReferenceSnapshot } from '../reference/reference.ts';
 import { type Contribution, contributionOf, negated } from '../sales/contribution.ts';
-import type { Incoming, Outcome, Sale, Verdict } from '../sales/sale.ts';
+import type { Arrival, Incoming, Outcome, Sale, Verdict } from '../sales/sale.ts';
 import { decideVerdict } from './decide-verdict.ts';
 import { appendRows, appendTroubles, type JournalRow, reservePositions } from './journal.ts';
 import { createNames } from './names.ts';
@@ -28,6 +28,8 @@ export type LoaderDeps = {
   /** Of the cluster we are on; see `ops.installation`. */
   epoch: number;
   identity: 'source' | 'place';
+  /** Reads a document anew, as if it arrived under this version of the reference history. */
+  parse: (arrival: Arrival, snapshot: ReferenceSnapshot) => Incoming;
   log: Log;
   metrics: Metrics;
 };
@@ -81,9 +83,10 @@ export function createLoader(deps: LoaderDeps) {
     return await loadWhole([refused]);
   }
 
-  async function loadWhole(batch: readonly Incoming[]): Promise<Outcome[]> {
+  async function loadWhole(arrived: readonly Incoming[]): Promise<Outcome[]> {
     for (let attempt = 1; ; attempt++) {
       const snapshot = deps.reference.current();
+      const batch = arrived.map((arrival) => readUnder(snapshot, arrival));
       const prepared = prepareBatch(batch, snapshot);
       try {
         const outcomes = await inTransaction(
@@ -102,6 +105,14 @@ export function createLoader(deps: LoaderDeps) {
         deps.metrics.loadRetries.inc({ sqlstate: state });
       }
     }
+  }
+
+  /** A change may have come between intake and here, and a sale's currency may come from the history. */
+  function readUnder(snapshot: ReferenceSnapshot, arrival: Incoming): Incoming {
+    const { sale, referenceVersion } = arrival;
+    if (sale === undefined || referenceVersion === snapshot.version) return arrival;
+    const { sale: _, ...document } = arrival;
+    return deps.parse(document, snapshot);
   }
 
   /** The whole transaction; undefined where the reference history moved on and the batch has to be computed again. */

@@ -27,6 +27,14 @@ const nextSales = `
   order by s.business_date, s.source_id, s.source, s.place_scope
   limit ${salesPerStep}`;
 
+const countSales = `
+  select count(*) as sales from stg.sale where place_id = $1 and reference_version < $2`;
+
+export type Reattributed = Recomputed & {
+  /** How many sales there were to look at when it began. */
+  sales: number;
+};
+
 /**
  * Moves the sales of a place to where a changed reference history puts them, a few hundred to a
  * transaction. Interrupted anywhere, it goes on with the sales that still carry an older version.
@@ -45,10 +53,14 @@ export function createReattribution(deps: ReattributionDeps) {
     placeId: string,
     version: number,
     context?: Pick<JobContext, 'signal' | 'report'>,
-  ): Promise<Recomputed> {
-    const total: Recomputed = { scanned: 0, changed: 0, unreadable: 0 };
+  ): Promise<Reattributed> {
+    const counted = await deps.pool.query<{ sales: number }>({
+      text: countSales,
+      values: [placeId, version],
+    });
+    const total = { sales: counted.rows[0]!.sales, scanned: 0, changed: 0, unreadable: 0 };
     let after = start;
-    let reportedAt = performance.now();
+    let reportedAt = Number.NEGATIVE_INFINITY;
     for (;;) {
       await waitForTail(context?.signal);
       const { rows } = await deps.pool.query<Place>({

@@ -11,7 +11,7 @@ import { createDirectStream } from '../../src/stream/direct-stream.ts';
 import { countTail, createFold } from '../../src/warehouse/fold.ts';
 import { createGate } from '../../src/warehouse/gate.ts';
 import { ensurePartitions, settleInstallation } from '../../src/warehouse/installation.ts';
-import { createLoader } from '../../src/warehouse/load.ts';
+import { createLoader, type LoaderDeps } from '../../src/warehouse/load.ts';
 import { createTestDatabase, type TestDatabase } from '../postgres.ts';
 import { receipt } from '../program.ts';
 
@@ -20,6 +20,7 @@ let loader: ReturnType<typeof createLoader>;
 let fold: ReturnType<typeof createFold>;
 const log = createLog('silent');
 const metrics = createMetrics();
+let reparse: LoaderDeps['parse'];
 let parse: (changes: Record<string, unknown>) => Incoming;
 
 before(async () => {
@@ -29,9 +30,10 @@ before(async () => {
   await ensurePartitions(pool, Date.now());
   const reference = createReference({ pool, log });
   await reference.refresh();
-  loader = createLoader({ pool, reference, epoch, identity: 'source', log, metrics });
-  fold = createFold({ pool, epoch, log, metrics });
   const config = { strictTotals: false, maximumFutureHours: 48, minimumDate: '2000-01-01' };
+  reparse = (arrival, snapshot) => parseDocument(arrival, { current: snapshot, config });
+  loader = createLoader({ pool, reference, epoch, identity: 'source', parse: reparse, log, metrics });
+  fold = createFold({ pool, epoch, log, metrics });
   parse = (changes) => {
     const arrival: Arrival = {
       source: 'receipt',
@@ -140,6 +142,7 @@ test('two loaders with the same sales in any order: each sale once, the highest 
     reference: createReference({ pool: database.pool, log }),
     epoch: 1,
     identity: 'source',
+    parse: reparse,
     log,
     metrics,
   });
