@@ -97,12 +97,16 @@ export async function createJobs(deps: { connectionString: string; log: Log }): 
       return await boss.send(queue, data, { db });
     },
     async work(queue, handler) {
-      await boss.work(
-        queue,
-        // The next job follows at once, not after another interval.
-        { pollingIntervalSeconds: 1, batchSize: 1, burstWhenBatchFull: true },
-        async (jobs: Job<Record<string, unknown>>[]) => await run(queue, handler, jobs[0]!),
-      );
+      const options = { pollingIntervalSeconds: 1, batchSize: 1 };
+      let worker = '';
+      worker = await boss.work(queue, options, async (jobs: Job<Record<string, unknown>>[]) => {
+        try {
+          return await run(queue, handler, jobs[0]!);
+        } finally {
+          // The next job follows at once, not after another interval.
+          boss.notifyWorker(worker);
+        }
+      });
     },
     async pending(queue) {
       const { rows } = await boss.getDb().executeSql(countPending, [queue]);

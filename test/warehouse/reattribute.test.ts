@@ -356,6 +356,7 @@ test(`whatever is loaded, corrected and changed at once: nothing keeps an old at
       ]);
       const since = pick(['beginning', 'now', time(), time().slice(0, 10)]);
       await change(pick(places), { ...fields, since });
+      await sleep(random(100));
     }
   };
   await Promise.all([load(), load(), changes(), changes()]);
