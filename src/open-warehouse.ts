@@ -74,15 +74,7 @@ export async function openWarehouse(options: WarehouseOptions): Promise<Warehous
     await reference.refresh();
     const fold = createFold({ pool, epoch, log, metrics });
     const followers = options.followers ? startFollowers(pool, fold, options, lifecycle) : undefined;
-    const loader = createLoader({
-      pool,
-      reference,
-      epoch,
-      identity: config.identity,
-      parse: (arrival, snapshot) => parseDocument(arrival, { current: snapshot, config }),
-      log,
-      metrics,
-    });
+    const loader = openLoader(pool, reference, epoch, options);
     const gate = createGate({ pool, clock: systemClock, metrics });
     const stream = createDirectStream({
       load: async (batch) => {
@@ -129,6 +121,19 @@ export async function openWarehouse(options: WarehouseOptions): Promise<Warehous
     await lifecycle.stop();
     throw error;
   }
+}
+
+function openLoader(pool: Database, reference: Reference, epoch: number, options: WarehouseOptions) {
+  const { config, log, metrics } = options;
+  return createLoader({
+    pool,
+    reference,
+    epoch,
+    identity: config.identity,
+    parse: (arrival, snapshot) => parseDocument(arrival, { current: snapshot, config }),
+    log,
+    metrics,
+  });
 }
 
 async function bringUpToDate(pool: Database, config: Config, log: Log): Promise<void> {
