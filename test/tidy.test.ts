@@ -111,3 +111,13 @@ test('folders are at most two deep below src', () => {
   );
   assert.ok(statSync(path.join(root, 'migrations')).isDirectory());
 });
+
+type Package = { scripts: Record<string, string> } & Record<'dependencies' | 'devDependencies', object>;
+const manifest = JSON.parse(read('package.json')) as Package;
+
+test('the run of all tests waits for every file and ends with the summary of the runner', () => {
+  const { test: command = '' } = manifest.scripts;
+  assert.doesNotMatch(command, /force-exit/, 'it loses the reports of tests that still run');
+  assert.match(command, /node --test .*ends-by-itself\.ts [^&|;]*$/, 'nothing runs after the runner');
+  assert.match(read('.ci/run').trimEnd(), /\nnpm test$/);
+});
