@@ -10,7 +10,7 @@ import { openDatabase } from './database/open-database.ts';
 import { parseDocument } from './intake/parse-document.ts';
 import { createReference } from './reference/load-reference.ts';
 import type { Reference, ReferenceSnapshot } from './reference/reference.ts';
-import type { Arrival, Incoming, Resolved } from './sales/sale.ts';
+import type { Arrival, Incoming, Outcome, Resolved } from './sales/sale.ts';
 import { createDirectStream } from './stream/direct-stream.ts';
 import { type Follower, startFollower } from './stream/follow.ts';
 import type { Stream } from './stream/stream.ts';
@@ -27,6 +27,8 @@ export type WarehouseOptions = {
   applicationName: string;
   /** Fold and roll-up run here too; beside a running program its own are enough, and theirs stand back. */
   followers: boolean;
+  /** Gives up opening; what was started is stopped. */
+  signal?: AbortSignal;
 };
 
 /** Everything that loads and reads sales in one process. */
@@ -53,11 +55,13 @@ const dayMs = 86_400_000;
 
 /** Opens the database (the running embedded one, one of our own, or DATABASE_URL), migrated, with its loader. */
 export async function openWarehouse(options: WarehouseOptions): Promise<Warehouse> {
-  const { config, log, metrics } = options;
+  const { config, log, metrics, signal } = options;
   const lifecycle = createLifecycle(log);
   try {
-    const database = await openDatabase({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, log });
+    const { databaseUrl, dataDir } = config;
+    const database = await openDatabase({ databaseUrl, dataDir, log, signal });
     lifecycle.onStop('database', () => database.close());
+    signal?.throwIfAborted();
     const { connectionString } = database;
     const pool = createPool({
       connectionString,
@@ -66,6 +70,7 @@ export async function openWarehouse(options: WarehouseOptions): Promise<Warehous
     });
     lifecycle.onStop('pool', () => pool.end());
     await bringUpToDate(pool, config, log);
+    signal?.throwIfAborted();
     const { epoch } = await settleInstallation(pool, config.identity);
     await ensurePartitions(pool, systemClock.nowMs());
     keepPartitions(pool, log, lifecycle);
@@ -80,13 +85,7 @@ export async function openWarehouse(options: WarehouseOptions): Promise<Warehous
       load: async (batch) => {
         const outcomes = await loader.load(batch);
         followers?.poke();
-        for (const outcome of outcomes)
-          metrics.messages.inc({
-            role: 'processor',
-            topic: 'direct',
-            direction: 'in',
-            verdict: outcome.verdict,
-          });
+        countOutcomes(metrics, outcomes);
         return outcomes;
       },
       admit: gate.admit,
@@ -134,6 +133,11 @@ function openLoader(pool: Database, reference: Reference, epoch: number, options
     log,
     metrics,
   });
+}
+
+function countOutcomes(metrics: Metrics, outcomes: readonly Outcome[]): void {
+  const labels = { role: 'processor', topic: 'direct', direction: 'in' };
+  for (const { verdict } of outcomes) metrics.messages.inc({ ...labels, verdict });
 }
 
 async function bringUpToDate(pool: Database, config: Config, log: Log): Promise<void> {

@@ -27,9 +27,16 @@ export type Program = {
   stop(): Promise<void>;
 };
 
+export type ProgramOptions = {
+  config: Config;
+  log: Log;
+  /** Gives up starting: what was started is stopped, and the promise is rejected with its reason. */
+  signal?: AbortSignal;
+};
+
 /** All roles in one process; stops in the reverse order: first the listener, last the database. */
-export async function startProgram(options: { config: Config; log: Log }): Promise<Program> {
-  const { config, log } = options;
+export async function startProgram(options: ProgramOptions): Promise<Program> {
+  const { config, log, signal } = options;
   const lifecycle = createLifecycle(log);
   try {
     const metrics = createMetrics();
@@ -39,6 +46,7 @@ export async function startProgram(options: { config: Config; log: Log }): Promi
       metrics,
       applicationName: 'tillstream',
       followers: true,
+      ...(signal === undefined ? {} : { signal }),
     });
     lifecycle.onStop('warehouse', () => warehouse.close());
     const { pool, reference, stream, parse } = warehouse;
@@ -47,6 +55,7 @@ export async function startProgram(options: { config: Config; log: Log }): Promi
     lifecycle.onStop('jobs', () => jobs.stop());
     await createReattribution({ pool, reference, parse, epoch: warehouse.epoch, log }).work(jobs);
 
+    signal?.throwIfAborted();
     const admin = await ensureAdminToken({ pool, config, log });
     const authenticate = createAuthenticator({ pool });
     const app = await createServer({
@@ -64,6 +73,7 @@ export async function startProgram(options: { config: Config; log: Log }): Promi
       },
     });
     lifecycle.onStop('http', () => app.close());
+    signal?.throwIfAborted();
     const address = await listen(app, config);
     return {
       app,

@@ -31,6 +31,16 @@ export function createLifecycle(log: Log) {
 
 export type Lifecycle = ReturnType<typeof createLifecycle>;
 
+/** What starting came to; undefined where it was given up because of `signal`, however it failed then. */
+export async function unlessAborted<T>(signal: AbortSignal, starting: Promise<T>): Promise<T | undefined> {
+  try {
+    return await starting;
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
+  }
+}
+
 /** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. */
 export function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
 import { CodedError } from '../base/errors.ts';
-import { stopSignal } from '../base/lifecycle.ts';
+import { stopSignal, unlessAborted } from '../base/lifecycle.ts';
 import { createLog } from '../base/log.ts';
 import { type Config, readConfig } from '../config.ts';
 import { runImport } from '../imports/run-import.ts';
@@ -45,23 +45,24 @@ function isServerAlive(dataDir: string): boolean {
   }
 }
 
-async function startOnFreePort(config: Config): Promise<Program> {
+async function startOnFreePort(config: Config, signal: AbortSignal): Promise<Program> {
   const log = createLog(config.logLevel);
   try {
-    return await startProgram({ config, log });
+    return await startProgram({ config, log, signal });
   } catch (error) {
     if (!(error instanceof CodedError) || error.code !== 'port_taken' || !config.portIsDefault) throw error;
     console.log(`port ${config.port} is taken; taking a free one`);
-    return await startProgram({ config: { ...config, port: 0 }, log });
+    return await startProgram({ config: { ...config, port: 0 }, log, signal });
   }
 }
 
 async function demo(): Promise<void> {
-  const config = demoConfig();
   const stop = new AbortController();
   const stopped = stopSignal().then(() => stop.abort());
+  const config = demoConfig();
   console.log(`starting PostgreSQL and Tillstream in ${config.dataDir} …`);
-  const program = await startOnFreePort(config);
+  const program = await unlessAborted(stop.signal, startOnFreePort(config, stop.signal));
+  if (program === undefined) return;
   try {
     if (!stop.signal.aborted) await namePlace(program, config);
     if (!stop.signal.aborted) await importYear(program, stop.signal);

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../base/clock.ts';
-import { stopSignal } from '../base/lifecycle.ts';
+import { stopSignal, unlessAborted } from '../base/lifecycle.ts';
 import { createLog } from '../base/log.ts';
 import { createMetrics } from '../base/metrics.ts';
 import { readConfig } from '../config.ts';
@@ -22,13 +22,19 @@ async function importFile(file: string, options: Options): Promise<void> {
   const log = createLog(config.logLevel === 'info' ? 'warn' : config.logLevel);
   const stop = new AbortController();
   void stopSignal().then(() => stop.abort());
-  const warehouse = await openWarehouse({
+  const opening = openWarehouse({
     config,
     log,
     metrics: createMetrics(),
     applicationName: 'tillstream-import',
     followers: true,
+    signal: stop.signal,
   });
+  const warehouse = await unlessAborted(stop.signal, opening);
+  if (warehouse === undefined) {
+    process.exitCode = stoppedBySignal;
+    return;
+  }
   const bar = createProgressBar(process.stderr);
   try {
     const summary = await runImport(

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { stopSignal } from '../base/lifecycle.ts';
+import { stopSignal, unlessAborted } from '../base/lifecycle.ts';
 import { createLog } from '../base/log.ts';
 import { readConfig } from '../config.ts';
 import { startProgram } from '../start-program.ts';
@@ -7,15 +7,21 @@ import { startProgram } from '../start-program.ts';
 async function start(): Promise<void> {
   const config = readConfig();
   const log = createLog(config.logLevel);
-  const program = await startProgram({ config, log });
+  // Asked for before anything is started, so that Ctrl-C at any moment leaves nothing running.
+  const stop = new AbortController();
+  const stopped = stopSignal().then((signal) => {
+    log.info({ signal }, 'stopping');
+    stop.abort();
+  });
+  const program = await unlessAborted(stop.signal, startProgram({ config, log, signal: stop.signal }));
+  if (program === undefined) return;
   console.log(`Tillstream listens at ${program.address}, its API is described at ${program.address}/docs`);
   if (program.newAdminToken !== undefined) {
     console.log(
       `Admin token, shown this once and kept in ${config.dataDir}/admin-token: ${program.newAdminToken}`,
     );
   }
-  const signal = await stopSignal();
-  log.info({ signal }, 'stopping');
+  await stopped;
   await program.stop();
 }
 

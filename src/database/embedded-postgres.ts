@@ -15,6 +15,8 @@ export type EmbeddedOptions = {
   log: Log;
   /** Further server settings; a server that is adopted keeps those it was started with. */
   settings?: Record<string, string>;
+  /** Gives up starting; the promise is rejected with its reason once nothing is left behind. */
+  signal?: AbortSignal | undefined;
 };
 export type EmbeddedPostgres = {
   connectionString: string;
@@ -24,7 +26,13 @@ export type EmbeddedPostgres = {
   stop(): Promise<void>;
 };
 
-type Place = { dataDir: string; clusterDir: string; log: Log; settings: Record<string, string> };
+type Place = {
+  dataDir: string;
+  clusterDir: string;
+  log: Log;
+  settings: Record<string, string>;
+  signal: AbortSignal | undefined;
+};
 type Held = { adopted: boolean; file: ServerFile; keeper: pg.Client };
 
 const answerMs = 60_000;
@@ -47,10 +55,14 @@ export async function openEmbeddedPostgres(options: EmbeddedOptions): Promise<Em
     clusterDir: path.join(dataDir, 'postgres'),
     log: options.log,
     settings: options.settings ?? {},
+    signal: options.signal,
   };
-  const held = await withServerLock(dataDir, () => adoptOrStart(place, false));
+  const held = await withServerLock(dataDir, () => adoptOrStart(place, false), options.signal);
   options.log.debug({ port: held.file.port, adopted: held.adopted }, 'PostgreSQL is up');
-  return { connectionString: connectionString(held.file), adopted: held.adopted, stop: watch(place, held) };
+  const stop = watch(place, held);
+  if (options.signal?.aborted) await stop();
+  options.signal?.throwIfAborted();
+  return { connectionString: connectionString(held.file), adopted: held.adopted, stop };
 }
 
 /** Makes the folder and resolves links, so that all programs know the server by the same path. */
@@ -93,6 +105,7 @@ async function adopt(place: Place, known: ServerFile | undefined): Promise<Held 
   for (;;) {
     const running = findRunning(place.clusterDir);
     if (running === undefined) return undefined;
+    place.signal?.throwIfAborted();
     if (known === undefined) {
       throw new CodedError(
         'data_dir_unusable',

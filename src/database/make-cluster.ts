@@ -49,7 +49,7 @@ export async function makeCluster(
   clusterDir: string,
   initdb: string,
   runner: Runner,
-  options: { password: string; durable: boolean },
+  options: { password: string; durable: boolean; signal?: AbortSignal | undefined },
 ): Promise<void> {
   const building = `${clusterDir}.new`;
   const passwordFile = `${clusterDir}.password`;
@@ -60,7 +60,7 @@ export async function makeCluster(
   writeFileSync(passwordFile, `${options.password}\n`, { mode: 0o600 });
   if (runner.kind === 'user') chownSync(passwordFile, runner.uid, runner.gid);
   try {
-    await run(runner, initdb, [
+    const args = [
       `--pgdata=${building}`,
       `--username=${serverUser}`,
       '--auth=scram-sha-256',
@@ -69,11 +69,13 @@ export async function makeCluster(
       '--locale=C',
       '--data-checksums',
       ...(options.durable ? [] : ['--no-sync']),
-    ]);
+    ];
+    await run(runner, initdb, args, { signal: options.signal });
     if (existsSync(clusterDir)) rmSync(clusterDir, { recursive: true });
     renameSync(building, clusterDir);
   } catch (error) {
     rmSync(building, { recursive: true, force: true });
+    options.signal?.throwIfAborted();
     throw new CodedError(
       'postgres_failed',
       `PostgreSQL could not make its cluster in ${clusterDir}: ${explain(error)}`,
@@ -93,7 +95,7 @@ export async function resetPassword(
 ): Promise<void> {
   try {
     const statement = `alter role ${serverUser} password '${password}'\n`;
-    await run(runner, postgres, ['--single', '-D', clusterDir, 'postgres'], statement);
+    await run(runner, postgres, ['--single', '-D', clusterDir, 'postgres'], { input: statement });
   } catch (error) {
     throw new CodedError(
       'postgres_failed',
@@ -103,7 +105,10 @@ export async function resetPassword(
   }
 }
 
-function run(runner: Runner, program: string, args: string[], input = ''): Promise<void> {
+type RunOptions = { input?: string; signal?: AbortSignal | undefined };
+
+/** Settles once the program has ended, also where `signal` ended it. */
+function run(runner: Runner, program: string, args: string[], options: RunOptions): Promise<void> {
   const command = commandFor(runner, program, args);
   return new Promise((resolve, reject) => {
     const child = execFile(
@@ -111,13 +116,17 @@ function run(runner: Runner, program: string, args: string[], input = ''): Promi
       command.args,
       { ...command.ids, cwd: '/', env: { PATH: process.env.PATH, LC_ALL: 'C' } },
       (error, _output, complaints) => {
+        options.signal?.removeEventListener('abort', end);
         if (error === null) resolve();
         else reject(Object.assign(error, { stderr: complaints }));
       },
     );
     // A program that fails before it reads its input breaks the pipe; its exit code tells the reason.
     child.stdin?.on('error', () => {});
-    child.stdin?.end(input);
+    child.stdin?.end(options.input ?? '');
+    const end = () => child.kill();
+    options.signal?.addEventListener('abort', end);
+    if (options.signal?.aborted) end();
   });
 }
 

@@ -17,12 +17,15 @@ export async function openDatabase(options: {
   databaseUrl?: string | undefined;
   dataDir: string;
   log: Log;
+  /** Gives up starting the embedded one. */
+  signal?: AbortSignal | undefined;
 }): Promise<OpenDatabase> {
   if (options.databaseUrl !== undefined) {
     await checkServer(options.databaseUrl);
     return { connectionString: options.databaseUrl, embedded: false, close: async () => {} };
   }
-  const server = await openEmbeddedPostgres({ dataDir: options.dataDir, log: options.log });
+  const { dataDir, log, signal } = options;
+  const server = await openEmbeddedPostgres({ dataDir, log, signal });
   return { connectionString: server.connectionString, embedded: true, close: server.stop };
 }
 

@@ -10,13 +10,18 @@ const sqliteBusy = 5;
 /**
  * Runs `work` while no other program, and no other caller of this one, starts or stops the server of this
  * folder. The lock is that of an empty SQLite file: the operating system lets go of it when its holder dies
- * however it dies, which a file with a pid in it cannot promise.
+ * however it dies, which a file with a pid in it cannot promise. `signal` gives up waiting for it.
  */
-export async function withServerLock<T>(dataDir: string, work: () => Promise<T>): Promise<T> {
+export async function withServerLock<T>(
+  dataDir: string,
+  work: () => Promise<T>,
+  signal?: AbortSignal,
+): Promise<T> {
   const name = path.join(dataDir, 'postgres.lock');
   const deadline = Date.now() + lockWaitMs;
   let lock = tryLock(name);
   while (lock === undefined) {
+    signal?.throwIfAborted();
     if (Date.now() > deadline) {
       throw new CodedError(
         'postgres_failed',

@@ -1,5 +1,6 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { closeSync, copyFileSync, fchmodSync, openSync, readFileSync, statSync, truncateSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -32,6 +33,7 @@ const defaultSettings: Record<string, string> = {
 
 /** Recovery replays at most a few times max_wal_size; the longest seen on a slow disk took minutes. */
 const recoveryMs = 30 * 60_000;
+const fastStopMs = 60_000;
 const reportEveryMs = 10_000;
 const orphanMs = 30_000;
 const portAttempts = 5;
@@ -46,6 +48,8 @@ export type StartOptions = {
   known: ServerFile | undefined;
   /** A server that went away under its users comes back as it was: same cluster, same port. */
   again: boolean;
+  /** Gives up: what was started is ended before the promise is rejected with its reason. */
+  signal: AbortSignal | undefined;
 };
 
 /** Starts the server, after making its cluster where there is none; called under the server lock. */
@@ -70,7 +74,9 @@ export async function startServer(options: StartOptions): Promise<ServerFile> {
   } else {
     // The password is on disk before the cluster that needs it.
     writeServerFile(dataDir, { port: 0, password });
-    await makeCluster(clusterDir, binaries.initdb, runner, { password, durable: settings.fsync !== 'off' });
+    const { signal } = options;
+    const durable = settings.fsync !== 'off';
+    await makeCluster(clusterDir, binaries.initdb, runner, { password, durable, signal });
   }
   const launched = await launchOnFreePort(binaries.postgres, runner, options);
   const file = { port: launched, password };
@@ -141,6 +147,8 @@ async function launch(
   while (ended === undefined && Date.now() < startedAt + recoveryMs) {
     const postmaster = readPostmaster(clusterDir);
     if (postmaster?.pid === child.pid && postmaster?.status === 'ready') return undefined;
+    if (options.signal?.aborted) await endLaunched(child);
+    options.signal?.throwIfAborted();
     if (Date.now() > reportAt) {
       log.info('PostgreSQL is still recovering from a crash');
       reportAt += reportEveryMs;
@@ -149,6 +157,17 @@ async function launch(
   }
   const said = readFileSync(logFile).subarray(before).toString().trim();
   return `${said.split('\n').slice(-8).join('\n')}\n(${ended ?? 'it takes too long'})`;
+}
+
+/** A server that is not ready yet, maybe recovering: fast shutdown, which the next start goes on from. */
+async function endLaunched(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  const ended = once(child, 'exit');
+  child.ref();
+  const slow = setTimeout(() => child.kill('SIGQUIT'), fastStopMs);
+  child.kill('SIGINT');
+  await ended;
+  clearTimeout(slow);
 }
 
 export const logFileOf = (clusterDir: string) => `${clusterDir}.log`;
