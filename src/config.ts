@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { CodedError } from './base/errors.ts';
+import { idRule, isId } from './base/ids.ts';
 import type { LogLevel } from './base/log.ts';
 import { isCurrency } from './base/money.ts';
 import { isTimeZone } from './base/time.ts';
@@ -92,6 +93,12 @@ function readSecret(env: Environment, name: string, report: Report): string | un
   return text;
 }
 
+function readPlace(env: Environment, report: Report): string {
+  const text = env.DEFAULT_PLACE || 'unknown';
+  if (!isId(text)) report('DEFAULT_PLACE', `${idRule}, as the id of any place; give a shorter one`);
+  return text;
+}
+
 function readDatabaseUrl(env: Environment, report: Report): string | undefined {
   const text = env.DATABASE_URL;
   if (text === undefined || text === '') return undefined;
@@ -138,7 +145,7 @@ export function readConfig(env: Environment = process.env): Config {
     migrate: flag('MIGRATE', true),
     identity: oneOf('IDENTITY', 'source', ['source', 'place']) as 'source' | 'place',
     strictTotals: flag('STRICT_TOTALS', false),
-    defaultPlace: env.DEFAULT_PLACE || 'unknown',
+    defaultPlace: readPlace(env, report),
     defaultCurrency: checked('DEFAULT_CURRENCY', 'RUB', isCurrency, 'an ISO 4217 code such as RUB or EUR'),
     defaultTimeZone: checked(
       'DEFAULT_TIME_ZONE',

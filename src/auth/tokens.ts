@@ -3,7 +3,7 @@ import path from 'node:path';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { type Database, inTransaction, sqlState } from '../base/db.ts';
 import { CodedError } from '../base/errors.ts';
-import { randomId, randomSecret, sha256 } from '../base/ids.ts';
+import { idRule, isId, randomId, randomSecret, sha256 } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { roles as allRoles, isRole, type Principal, type Role } from './roles.ts';
 
@@ -49,7 +49,9 @@ function checkRoles(token: NewToken): Role[] {
   if (token.roles.length === 0)
     throw invalid('/body/roles', 'missing', `a token needs a role; roles are ${names}`);
   const chosen = [...new Set(token.roles)] as Role[];
-  if (token.placeId === '') throw invalid('/body/place_id', 'empty', 'the place to bind to has no id');
+  // It is what receipts that name no place are filed under.
+  if (token.placeId !== undefined && !isId(token.placeId))
+    throw invalid('/body/place_id', 'invalid_id', `the id of the place to bind to ${idRule}`);
   if (chosen.includes('admin') && token.placeId !== undefined)
     throw invalid('/body/place_id', 'admin_unbound', 'admin cannot be bound to a place');
   return chosen;

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../base/clock.ts';
+import { idRule, isId } from '../base/ids.ts';
 import { stopSignal, unlessAborted } from '../base/lifecycle.ts';
 import { createLog } from '../base/log.ts';
 import { createMetrics } from '../base/metrics.ts';
@@ -78,13 +79,18 @@ function readBatch(text: string): number {
   throw new InvalidArgumentError(`Give a whole number from 1 to ${maximumBatchDocuments}.`);
 }
 
+function readPlace(text: string): string {
+  if (isId(text)) return text;
+  throw new InvalidArgumentError(`The id of a place ${idRule}.`);
+}
+
 export function importCommand(): Command {
   return new Command('import')
     .description('load a file of receipts: NDJSON, a JSON array, or CSV with a mapping; .gz is undone')
     .argument('<file>')
     .option('--mapping <file>', 'how the columns of a CSV file become receipts; see docs/import.md')
     .addOption(new Option('--source <kind>', 'the kind of document').choices(['receipt']).default('receipt'))
-    .option('--place <id>', 'the place of documents that name none')
+    .option('--place <id>', 'the place of documents that name none', readPlace)
     .option('--batch <documents>', 'how many are sent at once', readBatch, defaultBatchDocuments)
     .option('--again', 'send the whole file once more, although it was imported before')
     .addHelpText(

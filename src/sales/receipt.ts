@@ -1,17 +1,10 @@
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { fitsKey, maximumIdBytes, maximumIdCharacters } from '../base/ids.ts';
 
-/**
- * Place, product, category and payment method stand together in the unique keys of the marts, and PostgreSQL
- * takes no index entry over 2,704 bytes: a longer one would be accepted here and stop the fold for everyone.
- */
-export const maximumIdBytes = 512;
-/** A UTF-16 unit takes at most three bytes of UTF-8, so most texts need no counting. */
-const fitsKey = (text: string) =>
-  text.length * 3 <= maximumIdBytes || Buffer.byteLength(text) <= maximumIdBytes;
 const id = (description: string) =>
   Type.Refine(
-    Type.String({ minLength: 1, maxLength: 256, description }),
+    Type.String({ minLength: 1, maxLength: maximumIdCharacters, description }),
     fitsKey,
     () => `must not take more than ${maximumIdBytes} bytes of UTF-8`,
   );

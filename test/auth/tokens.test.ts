@@ -69,6 +69,7 @@ test('what cannot be is refused: unknown roles, none, a bound admin, a time that
     [{ name: 'x', roles: [] }, '/body/roles'],
     [{ name: 'x', roles: ['analyst', 'admin'], placeId: 'here' }, '/body/place_id'],
     [{ name: 'x', roles: ['analyst'], placeId: '' }, '/body/place_id'],
+    [{ name: 'x', roles: ['analyst'], placeId: '店'.repeat(171) }, '/body/place_id'],
     [{ name: 'x', roles: ['analyst'], expiresAt: 'tomorrow' }, '/body/expires_at'],
     [{ name: 'x', roles: ['analyst'], expiresAt: '2030-01-01' }, '/body/expires_at'],
     [{ name: 'x', roles: ['analyst'], expiresAt: '2030-13-01T00:00:00Z' }, '/body/expires_at'],

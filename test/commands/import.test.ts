@@ -135,6 +135,7 @@ test('mistakes on the command line say what to do', async () => {
     [['examples/pizza-place/orders.csv'], /needs --mapping/],
     [['examples/receipt.json', '--batch', '0'], /from 1 to 2000/],
     [['examples/receipt.json', '--source', 'order'], /receipt/],
+    [['examples/receipt.json', '--place', '店'.repeat(171)], /at most 512 bytes/],
   ];
   for (const [args, expected] of cases) {
     const { code, output } = await runCommand(['import', ...args], env);
