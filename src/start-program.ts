@@ -21,7 +21,8 @@ export type Program = {
   address: string;
   /** Where the first admin token was made just now, to be shown once; undefined otherwise. */
   newAdminToken: string | undefined;
-  adminToken: string;
+  /** Undefined where the database has one that is not known here. */
+  adminToken: string | undefined;
   warehouse: Warehouse;
   jobs: Jobs;
   stop(): Promise<void>;

@@ -145,13 +145,13 @@ function readAdminFile(file: string): string | undefined {
  * The first admin token: ADMIN_TOKEN where it is set, else one made on first start and kept in
  * `DATA_DIR/admin-token` (mode 600). `created` is set only when it was made just now. One that was rotated or
  * revoked since stays so: the file is read for a database that has no admin token yet, and never brings an
- * old secret back. `secret` is empty where the database has an admin token that is not known here.
+ * old secret back. `secret` is undefined where the database has an admin token that is not known here.
  */
 export async function ensureAdminToken(deps: {
   pool: Database;
   config: { adminToken: string | undefined; dataDir: string };
   log: Log;
-}): Promise<{ secret: string; created: string | undefined }> {
+}): Promise<{ secret: string | undefined; created: string | undefined }> {
   const { pool, config, log } = deps;
   if (config.adminToken !== undefined) {
     await setAdminToken(pool, config.adminToken);
@@ -174,14 +174,14 @@ export async function ensureAdminToken(deps: {
       writeFileSync(file, `${secret}\n`, { mode: 0o600 });
       return { secret, created: secret };
     }
-    if (kept === undefined) return { secret: '', created: undefined };
+    if (kept === undefined) return { secret: undefined, created: undefined };
     const { rows } = await client.query({
       text: 'select 1 from ops.token where token_id = $1 and secret_hash = $2 and revoked_at is null',
       values: [adminTokenId, sha256(kept)],
     });
-    if (rows.length === 0)
-      log.warn(`${file} no longer holds the admin token, which was rotated or revoked; remove the file`);
-    return { secret: kept, created: undefined };
+    if (rows.length > 0) return { secret: kept, created: undefined };
+    log.warn(`${file} no longer holds the admin token, which was rotated or revoked; remove the file`);
+    return { secret: undefined, created: undefined };
   });
 }
 

@@ -5,7 +5,7 @@ import { readCsv } from '../imports/read-csv.ts';
 import type { Program } from '../start-program.ts';
 
 type Pizza = { productId: string; name: string; category: string; priceCents: number };
-type Options = { placeId: string; timeZone: string; menuFolder: string; seed: number };
+type Options = { token: string; placeId: string; timeZone: string; menuFolder: string; seed: number };
 const everyMs = 3_000;
 
 /** A receipt of one to four pizzas every few seconds, sent over HTTP like any till's. */
@@ -24,7 +24,7 @@ export function startTrickle(program: Program, options: Options): { stop(): Prom
       timestamp: localTimeAt(Date.now(), options.timeZone).slice(0, 19),
       place_id: options.placeId,
     });
-    const headers = { authorization: `Bearer ${program.adminToken}`, 'content-type': 'application/json' };
+    const headers = { authorization: `Bearer ${options.token}`, 'content-type': 'application/json' };
     const body = JSON.stringify(receipt);
     const response = await fetch(`${program.address}/api/checks/`, { method: 'POST', headers, body });
     if (!response.ok) throw new Error(`the answer was ${response.status} ${await response.text()}`);

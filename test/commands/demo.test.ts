@@ -91,6 +91,26 @@ test('the demo prints the year, its curls work as printed, receipts trickle in, 
   assert.equal(existsSync(path.join(dataDir, 'postgres', 'postmaster.pid')), false);
 });
 
+test('on a folder whose admin token it does not know, it works with one of its own, revoked at the end', async () => {
+  const env = { DATA_DIR: path.join(folder, 'data'), PORT: '0' };
+  const demo = startCommand(['demo'], env);
+  running.push(demo);
+  await printed(demo, /Ctrl-C stops everything/);
+  assert.match(demo.output(), /the admin token of this database is not known here.*set ADMIN_TOKEN/);
+  for (const figure of figures) assert.match(demo.output(), figure);
+  const [, secret] = /Bearer (ts_[\w-]+)/.exec(demo.output())!;
+  const [, address] = /API +(http:[^ ]+)\/api\//.exec(demo.output())!;
+  const ask = async (url: string) =>
+    (await fetch(`${address}${url}`, { headers: { authorization: `Bearer ${secret}` } })).status;
+  assert.equal(await ask('/api/analytics/'), 200);
+  assert.equal(await ask('/api/tokens/'), 403);
+  demo.child.kill('SIGINT');
+  assert.equal((await demo.ended).code, 0, demo.output());
+  assert.doesNotMatch(demo.output(), /did not arrive/);
+  const listed = await runCommand(['token', 'list'], env);
+  assert.match(listed.output, /demo {2}collector,analyst {2}all places {2}expires .* {2}revoked /);
+});
+
 test('a port that was asked for and is taken is an error with what to do', async () => {
   const taken = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => taken.once('listening', resolve));
