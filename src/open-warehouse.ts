@@ -81,7 +81,7 @@ export async function openWarehouse(options: WarehouseOptions): Promise<Warehous
     const followers = options.followers ? startFollowers(pool, fold, options, lifecycle) : undefined;
     const loader = openLoader(pool, reference, epoch, options);
     const gate = createGate({ pool, clock: systemClock, metrics });
-    const stream = createDirectStream({
+    const direct = createDirectStream({
       load: async (batch) => {
         const outcomes = await loader.load(batch);
         followers?.poke();
@@ -92,6 +92,7 @@ export async function openWarehouse(options: WarehouseOptions): Promise<Warehous
       clock: systemClock,
       log,
     });
+    const stream = countSent(direct, metrics);
     lifecycle.onStop('stream', () => stream.stop());
     return {
       pool,
@@ -133,6 +134,18 @@ function openLoader(pool: Database, reference: Reference, epoch: number, options
     log,
     metrics,
   });
+}
+
+function countSent(stream: Stream, metrics: Metrics): Stream {
+  const labels = { role: 'collector', topic: 'direct', direction: 'out', verdict: 'sent' };
+  return {
+    append: async (documents, deadlineMs) => {
+      const outcomes = await stream.append(documents, deadlineMs);
+      metrics.messages.inc(labels, documents.length);
+      return outcomes;
+    },
+    stop: () => stream.stop(),
+  };
 }
 
 function countOutcomes(metrics: Metrics, outcomes: readonly Outcome[]): void {

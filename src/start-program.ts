@@ -12,6 +12,7 @@ import { registerIntakeRoutes } from './intake/routes.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
 import { openWarehouse, type Warehouse } from './open-warehouse.ts';
 import { registerReferenceRoutes } from './reference/routes.ts';
+import { watchFoldHolder } from './warehouse/fold-holder.ts';
 import { createReattribution } from './warehouse/reattribute.ts';
 import { registerWarehouseRoutes } from './warehouse/routes.ts';
 
@@ -52,7 +53,9 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     lifecycle.onStop('warehouse', () => warehouse.close());
     const { pool, reference, stream, parse } = warehouse;
 
-    const jobs = await createJobs({ connectionString: warehouse.connectionString, log });
+    const holder = watchFoldHolder({ pool, metrics, log });
+    lifecycle.onStop('fold holder', () => holder.stop());
+    const jobs = await createJobs({ connectionString: warehouse.connectionString, log, metrics });
     lifecycle.onStop('jobs', () => jobs.stop());
     await createReattribution({ pool, reference, parse, epoch: warehouse.epoch, log }).work(jobs);
 

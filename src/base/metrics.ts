@@ -3,12 +3,19 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const sizes = [1, 4, 16, 64, 256, 1024, 4096];
 
+/** What a batch of documents passes in each role; a series of every stage is there from the start. */
+const stages = {
+  collector: ['read', 'parse', 'append'],
+  processor: ['admit', 'load', 'fold', 'roll-up'],
+  worker: ['reattribute'],
+} as const;
+
 /** Every metric of the program, made once at start and handed to the parts that move them. */
 export function createMetrics() {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: 'tillstream_' });
   const registers = [registry];
-  return {
+  const metrics = {
     registry,
     messages: new Counter({
       name: 'tillstream_messages_total',
@@ -53,6 +60,12 @@ export function createMetrics() {
       help: 'Journal rows not yet folded into the marts',
       registers,
     }),
+    foldHeldSeconds: new Gauge({
+      name: 'tillstream_fold_held_seconds',
+      help: 'Age of the transaction that holds the fold back; absent while nothing does',
+      labelNames: ['application_name', 'pid'],
+      registers,
+    }),
     httpSeconds: new Histogram({
       name: 'tillstream_http_seconds',
       help: 'HTTP requests by method, route and status',
@@ -61,6 +74,21 @@ export function createMetrics() {
       registers,
     }),
   };
+  for (const [role, names] of Object.entries(stages))
+    for (const stage of names) metrics.messageSeconds.zero({ role, stage });
+  return metrics;
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;
+
+type Stages = typeof stages;
+
+/** Counts a batch's time in a stage, since `startedMs` of `performance.now()`. */
+export function observeStage<Role extends keyof Stages>(
+  metrics: Metrics,
+  role: Role,
+  stage: Stages[Role][number],
+  startedMs: number,
+): void {
+  metrics.messageSeconds.observe({ role, stage }, (performance.now() - startedMs) / 1000);
+}

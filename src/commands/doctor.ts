@@ -7,12 +7,14 @@ import { type Config, readConfig } from '../config.ts';
 import { pendingMigrations } from '../database/migrate.ts';
 import { openDatabase } from '../database/open-database.ts';
 import { countTail } from '../warehouse/fold.ts';
+import { findFoldHolder } from '../warehouse/fold-holder.ts';
 import { tailLimit } from '../warehouse/gate.ts';
 
 type Finding = { level: 'ok' | 'warn' | 'fail'; text: string };
 const lowDiskBytes = 2 * 1024 ** 3;
 const countedTail = 1_000_000;
 const oldestMonth = 2;
+const shortHoldSeconds = 5;
 
 async function diagnose(config: Config): Promise<Finding[]> {
   const findings: Finding[] = [
@@ -73,16 +75,12 @@ async function diagnoseDatabase(pool: Database): Promise<Finding[]> {
     level: tail >= tailLimit ? 'warn' : 'ok',
     text: `journal rows not folded yet: ${tail} (loading waits at ${tailLimit})`,
   });
-  const holding = await pool.query(`
-    select pid, application_name, state, extract(epoch from now() - xact_start)::integer as seconds
-    from pg_stat_activity
-    where backend_xmin is not null and pid <> pg_backend_pid() and xact_start < now() - interval '5 seconds'
-    order by age(backend_xmin) desc limit 1`);
-  const [session] = holding.rows;
-  if (session !== undefined) {
+  const holder = await findFoldHolder(pool, shortHoldSeconds);
+  if (holder !== undefined) {
+    const who = holder.pid === undefined ? holder.applicationName : `database session ${holder.pid}`;
     findings.push({
       level: 'warn',
-      text: `database session ${session.pid} (${session.application_name}, ${session.state}) has held the fold back for ${session.seconds} s; end it if it is not wanted`,
+      text: `${who} (${holder.applicationName}, ${holder.state}) has held the fold back for ${Math.round(holder.seconds)} s; end it if it is not wanted`,
     });
   }
   const stray = await pool.query(

@@ -37,6 +37,20 @@ const partMs = 1_000;
 /** The documents of one request on their way to the stream. `wait`: the answer carries the verdicts. */
 export function createIntake(deps: IntakeDeps, sender: Sender, wait: boolean) {
   const arrivalOf = (body: Buffer): Arrival => ({ ...sender, receivedAtMs: deps.clock.nowMs(), body });
+  /** Since the last part that was sent on. */
+  const spentMs = { read: 0, parse: 0 };
+  const observe = (stage: 'read' | 'parse' | 'append', ms: number) =>
+    deps.metrics.messageSeconds.observe({ role: 'collector', stage }, ms / 1000);
+
+  /** Waiting for a slow sender included. */
+  async function* timed(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    let started = performance.now();
+    for await (const chunk of input) {
+      spentMs.read += performance.now() - started;
+      yield chunk;
+      started = performance.now();
+    }
+  }
 
   /** Of what is too large, the first 4 KiB are kept. */
   function refuse(body: Buffer, code: string, message: string): Incoming {
@@ -53,17 +67,20 @@ export function createIntake(deps: IntakeDeps, sender: Sender, wait: boolean) {
   function read(body: Buffer | LongLine): Incoming {
     if (!Buffer.isBuffer(body)) return tooLarge(body.head, body.tooLong, maximumDocumentBytes);
     if (body.length > maximumDocumentBytes) return tooLarge(body, body.length, maximumDocumentBytes);
-    return deps.parse(arrivalOf(body));
+    const started = performance.now();
+    const incoming = deps.parse(arrivalOf(body));
+    spentMs.parse += performance.now() - started;
+    return incoming;
   }
 
   /** Resolves once all of them are durable. */
   async function append(documents: Incoming[]): Promise<Answered[]> {
     const started = performance.now();
+    observe('read', spentMs.read);
+    observe('parse', spentMs.parse);
+    spentMs.read = spentMs.parse = 0;
     const outcomes = await deps.stream.append(documents, deps.clock.nowMs() + deps.config.intakeTimeoutMs);
-    deps.metrics.messageSeconds.observe(
-      { role: 'collector', stage: 'append' },
-      (performance.now() - started) / 1000,
-    );
+    observe('append', performance.now() - started);
     const rejected = documents.reduce((sum, document) => sum + (document.sale === undefined ? 1 : 0), 0);
     const labels = { role: 'collector', topic: 'http', direction: 'in' };
     if (rejected > 0) deps.metrics.messages.inc({ ...labels, verdict: 'rejected' }, rejected);
@@ -130,7 +147,7 @@ export function createIntake(deps: IntakeDeps, sender: Sender, wait: boolean) {
   /** `application/json`: one document, or an array of them. */
   async function whole(input: AsyncIterable<Buffer>): Promise<Answer> {
     const limits = { document: maximumDocumentBytes, batch: maximumBatchBytes };
-    const { body, size, isArray, limit, complete } = await readWhole(input, limits);
+    const { body, size, isArray, limit, complete } = await readWhole(timed(input), limits);
     if (!complete) return await single(tooLarge(body, size, limit));
     if (!isArray) return await single(read(body));
     const count = countElements(body);
@@ -141,7 +158,7 @@ export function createIntake(deps: IntakeDeps, sender: Sender, wait: boolean) {
   }
 
   /** `application/x-ndjson`: a document a line, as many as there are. */
-  const lines = (input: AsyncIterable<Buffer>) => many(splitLines(input, maximumDocumentBytes));
+  const lines = (input: AsyncIterable<Buffer>) => many(splitLines(timed(input), maximumDocumentBytes));
 
   return { whole, lines };
 }

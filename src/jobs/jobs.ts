@@ -1,6 +1,7 @@
 import { type Job, PgBoss } from 'pg-boss';
 import type { Client } from '../base/db.ts';
 import type { Log } from '../base/log.ts';
+import type { Metrics } from '../base/metrics.ts';
 import { workerName } from './pending-jobs.ts';
 
 export type JobContext = {
@@ -58,7 +59,11 @@ const writeProgress = `
   update pgboss.job set output = $3::jsonb where name = $1 and id = $2 and state = 'active'`;
 
 /** Jobs in PostgreSQL, by pg-boss: they survive restarts and are tried again with growing pauses. */
-export async function createJobs(deps: { connectionString: string; log: Log }): Promise<Jobs> {
+export async function createJobs(deps: {
+  connectionString: string;
+  log: Log;
+  metrics?: Metrics;
+}): Promise<Jobs> {
   const boss = new PgBoss({
     connectionString: deps.connectionString,
     application_name: workerName,
@@ -80,12 +85,15 @@ export async function createJobs(deps: { connectionString: string; log: Log }): 
     const report = async (progress: Record<string, unknown>) => {
       await boss.getDb().executeSql(writeProgress, [queue, job.id, JSON.stringify(progress)]);
     };
+    const end = deps.metrics?.messageSeconds.startTimer({ role: 'worker', stage: queue });
     try {
       return await handler(job.data, { signal, report });
     } catch (error) {
       if (!signal.aborted)
         deps.log.warn({ err: error, queue, job: job.id }, 'a job failed; it is tried again');
       throw error;
+    } finally {
+      end?.();
     }
   }
 

@@ -1,6 +1,6 @@
 import { type Database, inTransaction } from '../base/db.ts';
 import type { Log } from '../base/log.ts';
-import type { Metrics } from '../base/metrics.ts';
+import { type Metrics, observeStage } from '../base/metrics.ts';
 
 /** Advisory locks: a mart has one writer at a time, and a swap of the marts takes both. */
 export const foldLock = 7102;
@@ -138,7 +138,10 @@ export function createFold(deps: FoldDeps) {
       });
       return folded.rows[0]!.rows;
     });
-    if (rows > 0) deps.metrics.foldSeconds.observe({ step: 'fold' }, (performance.now() - started) / 1000);
+    if (rows > 0) {
+      deps.metrics.foldSeconds.observe({ step: 'fold' }, (performance.now() - started) / 1000);
+      observeStage(deps.metrics, 'processor', 'fold', started);
+    }
     return rows;
   }
 

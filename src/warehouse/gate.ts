@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../base/clock.ts';
 import type { Database } from '../base/db.ts';
-import type { Metrics } from '../base/metrics.ts';
+import { type Metrics, observeStage } from '../base/metrics.ts';
 import { countTail } from './fold.ts';
 
 /** Past so many journal rows that are not folded, loading waits: a reader adds them up in every answer. */
@@ -19,6 +19,7 @@ export function createGate(deps: { pool: Database; clock: Clock; metrics: Metric
   return {
     /** Resolves true once so many documents may be loaded, false when the deadline (epoch ms) has come. */
     async admit(documents: number, deadlineMs: number): Promise<boolean> {
+      const started = performance.now();
       while (room <= 0) {
         const tail = await countTail(deps.pool, limit);
         deps.metrics.tailRows.set(tail);
@@ -29,6 +30,7 @@ export function createGate(deps: { pool: Database; clock: Clock; metrics: Metric
         await sleep(lookAgainMs);
       }
       room -= documents;
+      observeStage(deps.metrics, 'processor', 'admit', started);
       return true;
     },
   };

@@ -3,7 +3,7 @@ import { blamesDocument, type Client, type Database, inTransaction, sqlState } f
 import type { Problem } from '../base/errors.ts';
 import { sha256 } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
-import type { Metrics } from '../base/metrics.ts';
+import { type Metrics, observeStage } from '../base/metrics.ts';
 import type { Reference, ReferenceSnapshot } from '../reference/reference.ts';
 import { type Contribution, contributionOf, negated } from '../sales/contribution.ts';
 import type { Arrival, Incoming, Outcome, Sale, Verdict } from '../sales/sale.ts';
@@ -55,6 +55,7 @@ export function createLoader(deps: LoaderDeps) {
       const outcomes = await loadWhole(batch);
       deps.metrics.loadSeconds.observe((performance.now() - started) / 1000);
       deps.metrics.loadBatchDocuments.observe(batch.length);
+      observeStage(deps.metrics, 'processor', 'load', started);
       return outcomes;
     } catch (error) {
       if (!blamesDocument(error)) throw error;

@@ -1,6 +1,6 @@
 import { binaryColumn, type Client, type Database, inTransaction } from '../base/db.ts';
 import type { Log } from '../base/log.ts';
-import type { Metrics } from '../base/metrics.ts';
+import { type Metrics, observeStage } from '../base/metrics.ts';
 import { categoryFamily, type MartSchema, productFamily, rollUpLock, salesFamily } from './fold.ts';
 
 /**
@@ -134,8 +134,10 @@ export function createRollUp(deps: RollUpDeps) {
         if (!rows[0].held) return 0;
         return await rollUpLevel(client, level);
       });
-      if (done > 0)
+      if (done > 0) {
         deps.metrics.foldSeconds.observe({ step: `roll-up ${level}` }, (performance.now() - started) / 1000);
+        observeStage(deps.metrics, 'processor', 'roll-up', started);
+      }
       periods += done;
     }
     return periods;
