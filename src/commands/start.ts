@@ -1,12 +1,13 @@
 import { Command } from 'commander';
 import { stopSignal, unlessAborted } from '../base/lifecycle.ts';
-import { createLog } from '../base/log.ts';
+import { openLog } from '../base/log.ts';
 import { readConfig } from '../config.ts';
 import { startProgram } from '../start-program.ts';
 
 async function start(): Promise<void> {
   const config = readConfig();
-  const log = createLog(config.logLevel);
+  const files = config.logDir === undefined ? undefined : { folder: config.logDir };
+  const log = await openLog(config.logLevel, files);
   // Asked for before anything is started, so that Ctrl-C at any moment leaves nothing running.
   const stop = new AbortController();
   const stopped = stopSignal().then((signal) => {
