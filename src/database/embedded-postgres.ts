@@ -115,7 +115,14 @@ async function adopt(place: Place, known: ServerFile | undefined): Promise<Held 
     const file = { ...known, port: running.port };
     try {
       const keeper = await connectKeeper(file);
-      if (file.port !== known.port) writeServerFile(place.dataDir, file);
+      if (file.port !== known.port) {
+        if (known.port !== 0)
+          place.log.warn(
+            { port: file.port, known: known.port },
+            'PostgreSQL runs on another port than server.json says',
+          );
+        writeServerFile(place.dataDir, file);
+      }
       return { adopted: true, file, keeper };
     } catch (error) {
       if ((error as { code?: string }).code === wrongPassword) throw passwordError(place, error);
@@ -155,6 +162,15 @@ function watch(place: Place, held: Held): () => Promise<void> {
     });
   }
 
+  /** The addresses that were handed out name the old port; the keeper still counts this program as a user. */
+  function tellPort(port: number): void {
+    const was = held.file.port;
+    log.error(
+      { port, was },
+      `another program started PostgreSQL on port ${port} instead of ${was}; restart this one`,
+    );
+  }
+
   async function bringBack(): Promise<void> {
     log.warn('the connection to PostgreSQL broke');
     while (stopping === undefined) {
@@ -164,6 +180,7 @@ function watch(place: Place, held: Held): () => Promise<void> {
           const found = await adoptOrStart(place, true);
           keeper = found.keeper;
           watchKeeper();
+          if (found.file.port !== held.file.port) tellPort(found.file.port);
           if (!found.adopted) log.warn('PostgreSQL went away and was started again');
         });
         return;

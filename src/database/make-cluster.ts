@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { CodedError } from '../base/errors.ts';
+import { diskFull } from './disk-full.ts';
 import { commandFor, handOver, type Runner } from './unprivileged-user.ts';
 
 const majorVersion = '18';
@@ -66,7 +67,10 @@ export async function makeCluster(
       '--auth=scram-sha-256',
       `--pwfile=${passwordFile}`,
       '--encoding=UTF8',
+      // Sorted by code point, which no upgrade of a system changes, and upper and lower case in every alphabet.
       '--locale=C',
+      '--locale-provider=builtin',
+      '--builtin-locale=C.UTF-8',
       '--data-checksums',
       ...(options.durable ? [] : ['--no-sync']),
     ];
@@ -76,9 +80,12 @@ export async function makeCluster(
   } catch (error) {
     rmSync(building, { recursive: true, force: true });
     options.signal?.throwIfAborted();
+    const detail = explain(error);
+    const full = diskFull(path.dirname(clusterDir), detail, error);
+    if (full !== undefined) throw full;
     throw new CodedError(
       'postgres_failed',
-      `PostgreSQL could not make its cluster in ${clusterDir}: ${explain(error)}`,
+      `PostgreSQL could not make its cluster in ${clusterDir}: ${detail}`,
       { cause: error },
     );
   } finally {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../base/log.ts';
@@ -68,6 +68,39 @@ export function disownRecycledPid(clusterDir: string): void {
   if (postmaster === undefined || isServerOf(clusterDir, postmaster.pid)) return;
   const lines = readFileSync(fileName(clusterDir), 'utf8').split('\n');
   writeFileSync(fileName(clusterDir), [neverAProcess, ...lines.slice(1)].join('\n'));
+}
+
+/**
+ * Ends what is left of a killed server. A session notices that its server is gone when it next waits for
+ * something; one that computes may not for hours, and a new server refuses to start beside it. To end it is
+ * part of the same crash: what it had not committed is rolled back.
+ */
+export function endOrphans(clusterDir: string, log: Log): void {
+  for (const pid of findOrphans(clusterDir)) {
+    log.warn({ pid }, 'a session that outlived its killed PostgreSQL is ended');
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It ended by itself.
+    }
+  }
+}
+
+/** PostgreSQL's processes work in the cluster's folder. Known on Linux only; elsewhere they are waited for. */
+function findOrphans(clusterDir: string): number[] {
+  if (process.platform !== 'linux') return [];
+  const found = readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => {
+      try {
+        const isPostgres = readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'postgres';
+        return isPostgres && readlinkSync(`/proc/${pid}/cwd`) === clusterDir;
+      } catch {
+        return false;
+      }
+    });
+  // A server that lost only its `postmaster.pid` lives, and its sessions are no orphans.
+  return found.some((pid) => isServerOf(clusterDir, pid)) ? [] : found;
 }
 
 /** Fast shutdown: sessions end, a checkpoint is written; resolves when the process is gone. */

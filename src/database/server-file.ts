@@ -1,5 +1,6 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { diskFull } from './disk-full.ts';
 
 /**
  * What every command needs to use the running server, in `DATA_DIR/server.json` (mode 600). The port is the
@@ -27,15 +28,19 @@ export function readServerFile(dataDir: string): ServerFile | undefined {
   }
 }
 
-/** Written beside, flushed and renamed: whoever reads it, even after a power cut, never sees half a file. */
+/** Written beside, flushed and renamed: whoever reads it, even after a power cut, never sees half a file. Error: `data_dir_unusable` on a full disk. */
 export function writeServerFile(dataDir: string, file: ServerFile): void {
   const temporary = `${fileName(dataDir)}.new`;
-  const handle = openSync(temporary, 'w', 0o600);
   try {
-    writeFileSync(handle, `${JSON.stringify(file)}\n`);
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
+    const handle = openSync(temporary, 'w', 0o600);
+    try {
+      writeFileSync(handle, `${JSON.stringify(file)}\n`);
+      fsyncSync(handle);
+    } finally {
+      closeSync(handle);
+    }
+    renameSync(temporary, fileName(dataDir));
+  } catch (error) {
+    throw diskFull(dataDir, (error as Error).message, error) ?? error;
   }
-  renameSync(temporary, fileName(dataDir));
 }

@@ -7,8 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { findBinaries } from './binaries.ts';
+import { diskFull } from './disk-full.ts';
 import { hasCluster, makeCluster, resetPassword } from './make-cluster.ts';
-import { disownRecycledPid, readPostmaster } from './postmaster.ts';
+import { disownRecycledPid, endOrphans, readPostmaster } from './postmaster.ts';
 import { type ServerFile, writeServerFile } from './server-file.ts';
 import { chooseRunner, commandFor, handOver, type Runner } from './unprivileged-user.ts';
 
@@ -29,6 +30,8 @@ const defaultSettings: Record<string, string> = {
   timezone: 'UTC',
   log_timezone: 'UTC',
   log_min_messages: 'warning',
+  // The details of an error quote the values at fault, and those may be a customer's.
+  log_error_verbosity: 'terse',
 };
 
 /** Recovery replays at most a few times max_wal_size; the longest seen on a slow disk took minutes. */
@@ -36,6 +39,8 @@ const recoveryMs = 30 * 60_000;
 const fastStopMs = 60_000;
 const reportEveryMs = 10_000;
 const orphanMs = 30_000;
+/** Sessions that wait for anything notice within this time that their server is gone. */
+const orphanGraceMs = 3_000;
 const portAttempts = 5;
 const maximumLogBytes = 10 * 1024 * 1024;
 
@@ -95,11 +100,16 @@ async function launchOnFreePort(postgres: string, runner: Runner, options: Start
     const isPortTaken = /could not bind|could not create any TCP/i.test(trouble);
     const hasOrphans = /shared memory block/i.test(trouble);
     if (isPortTaken && !options.again && attempt < portAttempts) port = 0;
-    else if (hasOrphans && Date.now() < deadline) await sleep(200);
-    else
-      throw new CodedError(
-        'postgres_failed',
-        `PostgreSQL did not start; the end of ${logFileOf(options.clusterDir)}:\n${trouble}`,
+    else if (hasOrphans && Date.now() < deadline) {
+      if (Date.now() > deadline - orphanMs + orphanGraceMs) endOrphans(options.clusterDir, options.log);
+      await sleep(200);
+    } else
+      throw (
+        diskFull(options.dataDir, trouble) ??
+        new CodedError(
+          'postgres_failed',
+          `PostgreSQL did not start; the end of ${logFileOf(options.clusterDir)}:\n${trouble}`,
+        )
       );
   }
 }

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
+import pg from 'pg';
+import { createLog } from '../../src/base/log.ts';
+import { endOrphans } from '../../src/database/postmaster.ts';
 import {
   childrenOf,
   clusterOf,
@@ -17,6 +20,7 @@ import {
   query,
   runningOn,
   sharedDataDir,
+  until,
 } from './temporary-server.ts';
 
 async function kill({ child, ended }: Holder): Promise<void> {
@@ -97,6 +101,42 @@ test('a new program waits for the sessions of a killed server to end', async (co
   const server = await opening;
   assert.equal(await keptRow(server), answer);
   await server.stop();
+});
+
+test('a session that computes on after its server was killed is ended, and the new server starts', {
+  skip: process.platform === 'linux' ? false : 'orphans are known on Linux only',
+}, async (context) => {
+  const dataDir = sharedDataDir(context);
+  const holder = await hold(dataDir);
+  const answer = await keepRow(holder.said);
+  const { pid } = runningOn(dataDir)!;
+  const client = new pg.Client({ connectionString: holder.said.connectionString });
+  client.on('error', () => {});
+  await client.connect();
+  const { rows } = await client.query('select pg_backend_pid() as pid');
+  context.after(() => killServer(rows[0].pid));
+  const computing = client.query('do $$ begin loop null; end loop; end $$').catch(() => 'cut off');
+  await until(async () => {
+    const busy = "select from pg_stat_activity where state = 'active' and query like 'do $$%'";
+    return (await query(holder.said, busy)).length === 1;
+  }, 'a session computes');
+  await kill(holder);
+  process.kill(pid, 'SIGKILL');
+  await startsAndKeeps(dataDir, answer);
+  // A dead process that nobody has waited for yet has no folder either.
+  assert.throws(() => readlinkSync(`/proc/${rows[0].pid}/cwd`), { code: 'ENOENT' });
+  assert.equal(await computing, 'cut off');
+});
+
+test('a live server that lost its postmaster.pid is not taken for what a crash left', async (context) => {
+  const dataDir = sharedDataDir(context);
+  const holder = await hold(dataDir);
+  const { pid } = runningOn(dataDir)!;
+  endOrphans(clusterOf(dataDir), createLog('silent'));
+  assert.deepEqual(await query(holder.said, 'select 1'), [[1]]);
+  assert.equal(runningOn(dataDir)?.pid, pid);
+  holder.child.kill('SIGTERM');
+  await holder.ended;
 });
 
 test('a first start that was killed half-way is made anew', async (context) => {

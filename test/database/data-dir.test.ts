@@ -1,9 +1,19 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { makeCluster } from '../../src/database/make-cluster.ts';
 import {
   clusterOf,
   hold,
@@ -158,4 +168,25 @@ test('the same folder by another path is the same server', async (context) => {
   assert.equal(linked.connectionString, direct.connectionString);
   await direct.stop();
   await linked.stop();
+});
+
+/** A program that fails as initdb and postgres do on a full disk. */
+function failing(context: Parameters<typeof newDataDir>[0], complaint: string): string {
+  const file = path.join(newDataDir(context), 'fails');
+  writeFileSync(file, `#!/bin/sh\necho '${complaint}' >&2\nexit 1\n`, { mode: 0o755 });
+  return file;
+}
+
+test('a full disk is told as such, with what to do, and leaves no half of a cluster', async (context) => {
+  const dataDir = newDataDir(context);
+  const clusterDir = clusterOf(dataDir);
+  const make = (initdb: string) =>
+    makeCluster(clusterDir, initdb, { kind: 'self' }, { password: 'p', durable: false });
+  const complaint = 'initdb: error: could not write to file "base/1": No space left on device';
+  await assert.rejects(make(failing(context, complaint)), {
+    code: 'data_dir_unusable',
+    message: new RegExp(`the disk of ${dataDir} is full; free some space.*No space left`),
+  });
+  await assert.rejects(make(failing(context, 'initdb: error: no idea')), { code: 'postgres_failed' });
+  assert.deepEqual(readdirSync(dataDir), []);
 });

@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
+import pg from 'pg';
+import { pino } from 'pino';
+import { openEmbeddedPostgres } from '../../src/database/embedded-postgres.ts';
+import { readServerFile, writeServerFile } from '../../src/database/server-file.ts';
+import { withServerLock } from '../../src/database/server-lock.ts';
+import { startServer } from '../../src/database/start-server.ts';
 import {
+  clusterOf,
   hold,
   keepRow,
   keptRow,
@@ -109,6 +116,84 @@ test('of programs that start at once, on a new folder too, one starts the server
   }
   assert.equal(runningOn(dataDir), undefined);
   assert.match(logOf(dataDir), /database system is shut down/);
+});
+
+test('upper and lower case are known in every alphabet, and text is sorted by code point', async (context) => {
+  const server = await open(newDataDir(context));
+  assert.deepEqual(await query(server, "select lower('ЧЕК ÀÉ'), upper('пицца'), 'Ж' < 'а', 'Z' < 'a'"), [
+    ['чек àé', 'ПИЦЦА', true, true],
+  ]);
+  assert.deepEqual(
+    await query(
+      server,
+      'select datlocprovider, datlocale from pg_database where datname = current_database()',
+    ),
+    [['b', 'C.UTF-8']],
+  );
+  await server.stop();
+});
+
+test("the server's log names what went wrong, and not the values of it", async (context) => {
+  const dataDir = sharedDataDir(context);
+  const server = await open(dataDir);
+  await query(server, 'create table if not exists person (name text primary key)');
+  const client = new pg.Client({ connectionString: server.connectionString });
+  await client.connect();
+  const insert = { text: 'insert into person values ($1), ($1)', values: ['Ivan Petrov'] };
+  await assert.rejects(client.query(insert), { code: '23505', detail: /Ivan Petrov/ });
+  await client.end();
+  await server.stop();
+  assert.match(logOf(dataDir), /duplicate key value/);
+  assert.doesNotMatch(logOf(dataDir), /Petrov/);
+});
+
+test('where another program brought the server back on another port, this one says so and still counts as a user', async (context) => {
+  const dataDir = sharedDataDir(context);
+  const lines: string[] = [];
+  const log = pino({}, { write: (line: string) => void lines.push(line) });
+  const stays = await openEmbeddedPostgres({
+    dataDir,
+    log,
+    settings: { fsync: 'off', shared_buffers: '16MB' },
+  });
+  context.after(() => stays.stop());
+  const answer = await keepRow(stays);
+  // The server dies, and before this program can act another has started it, where its port was taken.
+  const other = await withServerLock(dataDir, async () => {
+    killServer(runningOn(dataDir)!.pid);
+    const thief = createServer().listen(portOf(stays), '127.0.0.1');
+    context.after(() => thief.close());
+    const clusterDir = clusterOf(dataDir);
+    const known = readServerFile(dataDir);
+    const settings = { fsync: 'off', shared_buffers: '16MB' };
+    return await startServer({ dataDir, clusterDir, log, settings, known, again: false, signal: undefined });
+  });
+  assert.notEqual(other.port, portOf(stays));
+  const told = `on port ${other.port} instead of ${portOf(stays)}; restart this one`;
+  await until(() => lines.some((line) => line.includes(told)), 'it is told');
+  const moved = { connectionString: stays.connectionString.replace(/:\d+\//, `:${other.port}/`) };
+  assert.equal(await keptRow(moved), answer);
+  const second = await open(dataDir);
+  await stays.stop();
+  assert.deepEqual(await query(second, 'select 1'), [[1]], 'who leaves with the old address stops nothing');
+  await second.stop();
+  assert.equal(runningOn(dataDir), undefined);
+});
+
+test('a server that runs on another port than server.json says is adopted, and that is told', async (context) => {
+  const dataDir = sharedDataDir(context);
+  const holder = await hold(dataDir);
+  const file = readServerFile(dataDir)!;
+  writeServerFile(dataDir, { ...file, port: 1 });
+  const lines: string[] = [];
+  const log = pino({}, { write: (line: string) => void lines.push(line) });
+  const server = await openEmbeddedPostgres({ dataDir, log });
+  assert.equal(server.connectionString, holder.said.connectionString);
+  assert.match(lines.join(''), new RegExp(`"port":${file.port},"known":1,.*another port`));
+  assert.deepEqual(readServerFile(dataDir), file);
+  await server.stop();
+  holder.child.kill('SIGTERM');
+  await holder.ended;
 });
 
 test('two users within one program: the server stays for the second', async (context) => {
