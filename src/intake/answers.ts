@@ -1,5 +1,6 @@
 import { CodedError, type Problem } from '../base/errors.ts';
 import { problemOf } from '../http/problem.ts';
+import { documentWords } from '../sales/document-words.ts';
 import type { Incoming, Outcome } from '../sales/sale.ts';
 
 /** One document with what became of it; `outcome` is undefined where the verdict comes later. */
@@ -63,7 +64,8 @@ export function answerSingle(answered: Answered, wait: boolean): Answer {
   }
   if (outcome.verdict === 'conflict' || outcome.verdict === 'stale') {
     const detail =
-      outcome.problems[0]?.message ?? 'a newer revision is registered; this one is kept in the journal';
+      outcome.problems[0]?.message ??
+      `a newer ${documentWords[answered.incoming.source].version} is registered; this one is kept in the journal`;
     return refused(new CodedError(outcome.verdict, detail, { errors: outcome.problems }), members, true);
   }
   return {

@@ -81,11 +81,11 @@ export function createIntake(deps: IntakeDeps, sender: Sender, wait: boolean) {
     spentMs.read = spentMs.parse = 0;
     const outcomes = await deps.stream.append(documents, deps.clock.nowMs() + deps.config.intakeTimeoutMs);
     observe('append', performance.now() - started);
-    const rejected = documents.reduce((sum, document) => sum + (document.sale === undefined ? 1 : 0), 0);
     const labels = { role: 'collector', topic: 'http', direction: 'in' };
-    if (rejected > 0) deps.metrics.messages.inc({ ...labels, verdict: 'rejected' }, rejected);
-    if (rejected < documents.length)
-      deps.metrics.messages.inc({ ...labels, verdict: 'valid' }, documents.length - rejected);
+    const counts = { valid: 0, rejected: 0, ignored: 0 };
+    for (const document of documents) counts[document.sale === undefined ? document.verdict : 'valid']++;
+    for (const [verdict, count] of Object.entries(counts))
+      if (count > 0) deps.metrics.messages.inc({ ...labels, verdict }, count);
     return documents.map((incoming, index) => ({ incoming, outcome: outcomes[index] }));
   }
 

@@ -1,7 +1,9 @@
 import type { Config } from '../config.ts';
 import type { ReferenceSnapshot } from '../reference/reference.ts';
-import type { Arrival, Incoming } from '../sales/sale.ts';
+import type { Arrival, Incoming, Source } from '../sales/sale.ts';
+import { parseOrder } from './orders.ts';
 import { parseReceipt } from './receipts.ts';
+import { parseTransaction } from './transactions.ts';
 
 export type ParseContext = {
   current: ReferenceSnapshot;
@@ -13,6 +15,12 @@ export type ParseContext = {
   accepted?: boolean;
 };
 
+const parsers: Partial<Record<Source, (arrival: Arrival, context: ParseContext) => Incoming>> = {
+  receipt: parseReceipt,
+  transaction: parseTransaction,
+  order: parseOrder,
+};
+
 /** The one way from bytes to a sale: for HTTP, import, replay, re-attribution and rebuild alike. */
 export function parseDocument(arrival: Arrival, context: ParseContext): Incoming {
   const incoming = parseBySource(arrival, context);
@@ -21,16 +29,8 @@ export function parseDocument(arrival: Arrival, context: ParseContext): Incoming
 }
 
 function parseBySource(arrival: Arrival, context: ParseContext): Incoming {
-  if (arrival.source === 'receipt') return parseReceipt(arrival, context);
-  return {
-    ...arrival,
-    verdict: 'rejected',
-    problems: [
-      {
-        pointer: '',
-        code: 'unknown_source',
-        message: `documents of kind ${arrival.source} are not read here`,
-      },
-    ],
-  };
+  const parse = parsers[arrival.source];
+  if (parse !== undefined) return parse(arrival, context);
+  const message = `documents of kind ${arrival.source} are not read here`;
+  return { ...arrival, verdict: 'rejected', problems: [{ pointer: '', code: 'unknown_source', message }] };
 }

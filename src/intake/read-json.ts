@@ -74,6 +74,11 @@ function findBadStrings(root: unknown): Problem[] {
   return problems.slice(0, maximumProblems);
 }
 
+/** The message quotes the body, and may cut a surrogate pair in two; the journal has to hold it. */
+function quotable(message: string): string {
+  return message.toWellFormed().replaceAll(nulCharacter, '\ufffd');
+}
+
 /** Only an escape can bring a NUL or a lone surrogate into valid UTF-8 JSON. */
 const escapeMark = Buffer.from('\\u');
 
@@ -91,7 +96,9 @@ export function readJson(body: Buffer): ReadJson {
     value = JSON.parse(body.toString('utf8'));
   } catch (error) {
     return {
-      problems: [{ pointer: '', code: 'not_json', message: `not JSON: ${(error as Error).message}` }],
+      problems: [
+        { pointer: '', code: 'not_json', message: `not JSON: ${quotable((error as Error).message)}` },
+      ],
     };
   }
   if (body.includes(escapeMark)) {

@@ -1,10 +1,12 @@
 import type { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Type } from 'typebox';
+import { type TSchema, Type } from 'typebox';
 import { CodedError } from '../base/errors.ts';
 import type { App } from '../http/server.ts';
+import { Order, orderExample } from '../sales/order.ts';
 import { Receipt, receiptExample } from '../sales/receipt.ts';
 import type { Source } from '../sales/sale.ts';
+import { Transaction, transactionExample } from '../sales/transaction.ts';
 import type { Answer } from './answers.ts';
 import { createIntake, type IntakeDeps, type Sender } from './batch.ts';
 import { decoded, discardRest } from './read-body.ts';
@@ -12,15 +14,16 @@ import { decoded, discardRest } from './read-body.ts';
 const Errors = Type.Array(
   Type.Object({ pointer: Type.String(), code: Type.String(), message: Type.String() }),
 );
-const One = Type.Object(
-  {
-    transaction_id: Type.String(),
-    status: Type.String(),
-    verdict: Type.Optional(Type.String()),
-    errors: Type.Optional(Errors),
-  },
-  { examples: [{ transaction_id: receiptExample.transaction_id, status: 'accepted' }] },
-);
+const oneOf = (transactionId: TSchema, example: string) =>
+  Type.Object(
+    {
+      transaction_id: transactionId,
+      status: Type.String(),
+      verdict: Type.Optional(Type.String()),
+      errors: Type.Optional(Errors),
+    },
+    { examples: [{ transaction_id: example, status: 'accepted' }] },
+  );
 const Many = Type.Object(
   {
     accepted: Type.Integer(),
@@ -57,27 +60,79 @@ const Many = Type.Object(
   },
 );
 
-/** Till receipts: one, a JSON array, or NDJSON. The documents are read byte for byte. */
+type Kind = {
+  path: string;
+  source: Source;
+  tag: string;
+  document: TSchema;
+  example: unknown;
+  description: string;
+  transactionId: TSchema;
+  exampleId: string;
+};
+
+const kinds: readonly Kind[] = [
+  {
+    path: '/api/checks/',
+    source: 'receipt',
+    tag: 'receipts',
+    document: Receipt,
+    example: receiptExample,
+    description: '',
+    transactionId: Type.String(),
+    exampleId: receiptExample.transaction_id,
+  },
+  {
+    path: '/api/transactions/',
+    source: 'transaction',
+    tag: 'transactions',
+    document: Transaction,
+    example: transactionExample,
+    description: ' Category and name of the product are those of the product catalogue.',
+    transactionId: Type.String(),
+    exampleId: transactionExample.transaction_id,
+  },
+  {
+    path: '/api/orders/',
+    source: 'order',
+    tag: 'orders',
+    document: Order,
+    example: orderExample,
+    description:
+      ' Messages of one order may come in any order: the latest `update_ts` holds, and only CLOSED counts. ' +
+      '`transaction_id` of the answer is the `object_id`; it is null where a message of another `object_type`, ' +
+      'which is kept and not counted, has none.',
+    transactionId: Type.Union([Type.String(), Type.Null()]),
+    exampleId: String(orderExample.object_id),
+  },
+];
+
+/** Receipts, transactions, orders: one, a JSON array, or NDJSON. The documents are read byte for byte. */
 export function registerIntakeRoutes(app: App, deps: IntakeDeps): void {
-  app.post('/api/checks/', {
+  for (const kind of kinds) registerKind(app, deps, kind);
+}
+
+function registerKind(app: App, deps: IntakeDeps, kind: Kind): void {
+  const one = oneOf(kind.transactionId, kind.exampleId);
+  app.post(kind.path, {
     config: { access: { roles: ['collector'], bound: 'limited' }, rawBody: true },
     // The schema describes; the document itself is checked by the same schema once it is journaled.
     validatorCompiler: () => () => true,
     schema: {
-      summary: 'Send receipts: one, an array, or NDJSON (application/x-ndjson); gzip is undone',
-      description: 'Answers once everything is durable. `Prefer: wait=5` waits for the verdict.',
-      tags: ['receipts'],
-      body: Type.Union([Receipt, Type.Array(Receipt)], { examples: [receiptExample] }),
+      summary: `Send ${kind.tag}: one, an array, or NDJSON (application/x-ndjson); gzip is undone`,
+      description: `Answers once everything is durable. \`Prefer: wait=5\` waits for the verdict.${kind.description}`,
+      tags: [kind.tag],
+      body: Type.Union([kind.document, Type.Array(kind.document)], { examples: [kind.example] }),
       response: {
-        202: Type.Union([One, Many], {
-          examples: [{ transaction_id: receiptExample.transaction_id, status: 'accepted' }],
+        202: Type.Union([one, Many], {
+          examples: [{ transaction_id: kind.exampleId, status: 'accepted' }],
         }),
-        200: One,
-        201: One,
+        200: one,
+        201: one,
       },
     },
     handler: async (request, reply): Promise<never> => {
-      const answer = await receive(deps, 'receipt', request as unknown as FastifyRequest);
+      const answer = await receive(deps, kind.source, request as unknown as FastifyRequest);
       return (await send(reply as unknown as FastifyReply, answer)) as never;
     },
   });

@@ -1,5 +1,5 @@
 import { resolveTime } from '../base/time.ts';
-import type { Sale } from './sale.ts';
+import type { Line, Sale } from './sale.ts';
 
 /** The format that `cdm.contribution_rows` reads; it knows every version there has been. */
 export const contributionFormat = 1;
@@ -54,15 +54,23 @@ export type PlaceSettings = { timeZone: string; businessDayStart: string };
  */
 export const severalCategories = '*';
 
+/** Where neither the document nor the reference data names one. */
+const unknownCategory = 'unknown';
+
+function categoryOf(line: Line): string {
+  return line.category ?? unknownCategory;
+}
+
 function sumByCategory(sale: Sale): Contribution['categories'] {
   const first = sale.lines[0];
   if (first !== undefined && sale.lines.length === 1) {
-    return [[first.category, first.quantityMilli, first.amountMinor]];
+    return [[categoryOf(first), first.quantityMilli, first.amountMinor]];
   }
   const rows = new Map<string, [string, number, number]>();
   for (const line of sale.lines) {
-    const row = rows.get(line.category);
-    if (row === undefined) rows.set(line.category, [line.category, line.quantityMilli, line.amountMinor]);
+    const category = categoryOf(line);
+    const row = rows.get(category);
+    if (row === undefined) rows.set(category, [category, line.quantityMilli, line.amountMinor]);
     else {
       row[1] += line.quantityMilli;
       row[2] += line.amountMinor;
@@ -80,10 +88,11 @@ function sumByProduct(sale: Sale): Contribution['products'] {
       ofProduct = new Map();
       rows.set(line.productId, ofProduct);
     }
-    const row = ofProduct.get(line.category);
+    const category = categoryOf(line);
+    const row = ofProduct.get(category);
     if (row === undefined) {
-      const added: ProductRow = [line.productId, line.category, line.quantityMilli, line.amountMinor, 1];
-      ofProduct.set(line.category, added);
+      const added: ProductRow = [line.productId, category, line.quantityMilli, line.amountMinor, 1];
+      ofProduct.set(category, added);
       result.push(added);
     } else {
       row[2] += line.quantityMilli;

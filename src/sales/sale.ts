@@ -18,11 +18,14 @@ export type Verdict =
   | 'reattributed'
   | 'erased';
 
-/** One product in a sale. Quantity in thousandths, price and amount in minor units of the sale's currency. */
+/**
+ * One product in a sale. Quantity in thousandths, price and amount in minor units of the sale's currency. Without
+ * a category, that of the reference data holds.
+ */
 export type Line = {
   productId: string;
   name?: string;
-  category: string;
+  category?: string;
   quantityMilli: number;
   priceMinor: number;
   amountMinor: number;
@@ -35,7 +38,7 @@ export type Flag = { code: string; message: string };
 export type Sale = {
   source: Source;
   sourceId: string;
-  /** Compared as text within one source; see `encodeVersion`. */
+  /** Compared as text within one source; see `sales/versions.ts`. */
   version: string;
   /** Only `closed` sales contribute. */
   status: 'open' | 'closed' | 'cancelled';
@@ -76,20 +79,20 @@ export type Arrival = {
   replayOf?: string;
 };
 
+/** A document that goes to the journal as it is. */
+export type Refused = Arrival & {
+  sale?: undefined;
+  verdict: 'rejected' | 'ignored';
+  sourceId?: string;
+  placeId?: string;
+  problems: Problem[];
+};
+
 /** An arrival after parsing: a sale to be loaded, or a document that goes to the journal as it is. */
-export type Incoming = Arrival & {
+export type Incoming = ((Arrival & { sale: Sale }) | Refused) & {
   /** The version of the reference history it was read with: a sale's currency may come from there. */
   referenceVersion?: number;
-} & (
-    | { sale: Sale }
-    | {
-        sale?: undefined;
-        verdict: 'rejected' | 'ignored';
-        sourceId?: string;
-        placeId?: string;
-        problems: Problem[];
-      }
-  );
+};
 
 /** What became of one document, as `warehouse.load` answers it. */
 export type Outcome = {

@@ -1,4 +1,6 @@
 import type { Problem } from '../base/errors.ts';
+import { documentWords } from '../sales/document-words.ts';
+import type { Source } from '../sales/sale.ts';
 
 /** What the registry knows of a sale. */
 export type Registered = { version: string; contentHash: Buffer; placeId: string };
@@ -13,13 +15,14 @@ export type Decision =
  */
 export function decideVerdict(
   current: Registered | undefined,
-  incoming: Registered & { boundPlaceId: string | undefined; revision: string },
+  incoming: Registered & { boundPlaceId: string | undefined; source: Source },
   sameValues: () => boolean,
 ): Decision {
   if (current === undefined) return { verdict: 'accepted' };
+  const words = documentWords[incoming.source];
   if (incoming.boundPlaceId !== undefined && current.placeId !== incoming.boundPlaceId) {
     const message = 'this sale is registered at a place that the token is not bound to';
-    return { verdict: 'rejected', problem: { pointer: '/place_id', code: 'foreign_place', message } };
+    return { verdict: 'rejected', problem: { pointer: words.placePointer, code: 'foreign_place', message } };
   }
   if (incoming.version > current.version) return { verdict: 'corrected' };
   if (incoming.version < current.version) return { verdict: 'stale' };
@@ -29,10 +32,11 @@ export function decideVerdict(
       'set IDENTITY=place before the first sale';
     return {
       verdict: 'conflict',
-      problem: { pointer: '/transaction_id', code: 'id_of_another_place', message },
+      problem: { pointer: words.idPointer, code: 'id_of_another_place', message },
     };
   }
   if (incoming.contentHash.equals(current.contentHash) || sameValues()) return { verdict: 'duplicate' };
-  const message = `another document of revision ${incoming.revision} was first; send a higher revision to correct it`;
+  const version = incoming.source === 'order' ? '' : ` ${incoming.version.replace(/^0+(?=.)/, '')}`;
+  const message = `another document of the same ${words.version}${version} was first; ${words.howToCorrect}`;
   return { verdict: 'conflict', problem: { pointer: '', code: 'conflict', message } };
 }

@@ -283,7 +283,7 @@ function applyDocument(
       contentHash: entry.contentHash,
       placeId: arrival.sale.placeId,
       boundPlaceId: arrival.boundPlaceId,
-      revision: arrival.sale.version.replace(/^0+(?=.)/, ''),
+      source: arrival.source,
     },
     () => state.document !== null && sameValues(state.document, arrival.body),
   );

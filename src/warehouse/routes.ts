@@ -6,8 +6,9 @@ import type { Config } from '../config.ts';
 import type { App } from '../http/server.ts';
 import type { Arrival, Incoming } from '../sales/sale.ts';
 import type { Stream } from '../stream/stream.ts';
-import { type FoundSale, findSale, parsed } from './find-sale.ts';
+import { parsed } from './find-sale.ts';
 import { replayDocuments } from './replay.ts';
+import { registerSaleRoutes } from './sale-routes.ts';
 import { readStored, searchJournal } from './search-journal.ts';
 
 export type WarehouseRoutesDeps = {
@@ -19,51 +20,6 @@ export type WarehouseRoutesDeps = {
 };
 
 const Problem = Type.Object({ pointer: Type.String(), code: Type.String(), message: Type.String() });
-const History = Type.Object({
-  position: Type.String(),
-  verdict: Type.String(),
-  received_at: Type.String(),
-  revision: Type.Union([Type.Integer(), Type.Null()]),
-  problems: Type.Array(Problem),
-  seen_count: Type.Integer(),
-  total_change: Type.Number(),
-});
-const SaleNow = Type.Object(
-  {
-    transaction_id: Type.String(),
-    place_id: Type.String(),
-    status: Type.String(),
-    business_date: Type.String(),
-    revision: Type.Integer(),
-    currency: Type.Union([Type.String(), Type.Null()]),
-    document: Type.Unknown(),
-    history: Type.Array(History),
-  },
-  {
-    examples: [
-      {
-        transaction_id: 'unique_transaction_id297',
-        place_id: 'unique_place_id1',
-        status: 'closed',
-        business_date: '2024-02-07',
-        revision: 0,
-        currency: 'RUB',
-        document: { transaction_id: 'unique_transaction_id297', total_amount: 27.47 },
-        history: [
-          {
-            position: '1',
-            verdict: 'accepted',
-            received_at: '2024-02-07T09:35:01.000Z',
-            revision: 0,
-            problems: [],
-            seen_count: 1,
-            total_change: 27.47,
-          },
-        ],
-      },
-    ],
-  },
-);
 const Entry = Type.Object({
   position: Type.String(),
   received_at: Type.String(),
@@ -126,45 +82,10 @@ function ownPlace(bound: string | undefined, asked: string | undefined): string 
   return bound ?? asked;
 }
 
-function saleNow(sale: FoundSale) {
-  return {
-    transaction_id: sale.sourceId,
-    place_id: sale.placeId,
-    status: sale.status,
-    business_date: sale.businessDate,
-    revision: Number(sale.version),
-    currency: sale.currency,
-    document: sale.document,
-    history: sale.history.map((entry) => ({
-      position: entry.position,
-      verdict: entry.verdict,
-      received_at: entry.receivedAt,
-      revision: entry.version === null ? null : Number(entry.version),
-      problems: entry.problems,
-      seen_count: entry.seenCount,
-      total_change: entry.totalChange,
-    })),
-  };
-}
-
 /** One sale with its history, and the journal: search, one document, replay. */
 export function registerWarehouseRoutes(app: App, deps: WarehouseRoutesDeps): void {
   const { pool } = deps;
-  app.get('/api/checks/:id', {
-    config: { access: { roles: ['collector', 'operator'], bound: 'limited' } },
-    schema: {
-      summary: 'A receipt as it counts now, with everything that arrived under its id',
-      tags: ['receipts'],
-      params: Type.Object({ id: Type.String() }),
-      response: { 200: SaleNow },
-    },
-    handler: async (request) => {
-      const { id } = request.params as { id: string };
-      const sale = await findSale(pool, 'receipt', id, request.principal.placeId);
-      if (sale === undefined) throw new CodedError('not_found', `no receipt ${id} is registered`);
-      return saleNow(sale);
-    },
-  });
+  registerSaleRoutes(app, pool);
 
   app.get('/api/journal', {
     config: { access: { roles: ['operator'], bound: 'limited' } },

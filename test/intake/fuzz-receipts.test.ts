@@ -47,7 +47,7 @@ function checkSale(sale: NonNullable<Incoming['sale']>): void {
     assert.ok(Number.isSafeInteger(line.quantityMilli) && line.quantityMilli > 0);
     assert.ok(line.quantityMilli < 10 ** 9);
   }
-  for (const id of [sale.sourceId, sale.placeId, sale.lines[0]!.productId, sale.lines[0]!.category])
+  for (const id of [sale.sourceId, sale.placeId, sale.lines[0]!.productId, sale.lines[0]!.category!])
     assert.ok(id.length > 0 && Buffer.byteLength(id) <= 512 && id.isWellFormed() && !id.includes('\0'));
 }
 
