@@ -8,9 +8,11 @@ import { readConfig } from '../config.ts';
 import { checkImport } from '../imports/open-import.ts';
 import { type ImportSummary, runImport } from '../imports/run-import.ts';
 import { openWarehouse } from '../open-warehouse.ts';
+import type { Source } from '../sales/sale.ts';
 import { createProgressBar } from './progress-bar.ts';
 
-type Options = { mapping?: string; source: 'receipt'; place?: string; batch: number; again?: boolean };
+type Options = { mapping?: string; source?: Source; place?: string; batch: number; again?: boolean };
+const sources: readonly Source[] = ['receipt', 'transaction', 'order'];
 const shownReasons = 20;
 const someRejected = 2;
 const stoppedBySignal = 130;
@@ -86,10 +88,16 @@ function readPlace(text: string): string {
 
 export function importCommand(): Command {
   return new Command('import')
-    .description('load a file of receipts: NDJSON, a JSON array, or CSV with a mapping; .gz is undone')
+    .description(
+      'load a file of receipts, transactions or orders: NDJSON, a JSON array, or CSV with a mapping; .gz is undone',
+    )
     .argument('<file>')
-    .option('--mapping <file>', 'how the columns of a CSV file become receipts; see docs/import.md')
-    .addOption(new Option('--source <kind>', 'the kind of document').choices(['receipt']).default('receipt'))
+    .option('--mapping <file>', 'how the columns of a CSV file become documents; see docs/import.md')
+    .addOption(
+      new Option('--source <kind>', 'the kind of every document; found out where it is not given').choices(
+        sources,
+      ),
+    )
     .option('--place <id>', 'the place of documents that name none', readPlace)
     .option('--batch <documents>', 'how many are sent at once', readBatch, defaultBatchDocuments)
     .option('--again', 'send the whole file once more, although it was imported before')

@@ -1,7 +1,7 @@
 import { CodedError } from '../base/errors.ts';
 import { currencyDigits, lineAmount, parseAmount, parseQuantity } from '../base/money.ts';
 import type { Lookup } from './lookups.ts';
-import type { Field, Mapping } from './mapping.ts';
+import { type Field, fieldsOf, type Mapping } from './mapping.ts';
 import { dateReader, decimalReader, RowTrouble, readInteger } from './read-value.ts';
 
 /** One row, and what was looked up for it so far. */
@@ -9,7 +9,7 @@ type Row = { cells: readonly string[]; found: Map<string, string[]> };
 type Read = (row: Row) => string;
 type Fill = (row: Row) => unknown;
 
-/** Makes the document of the rows of one receipt; a `RowTrouble` where a field cannot be filled. */
+/** Makes the document of the rows that belong to it; a `RowTrouble` where a field cannot be filled. */
 export type DocumentMaker = (rows: readonly (readonly string[])[]) => Buffer;
 
 /**
@@ -26,13 +26,15 @@ export function createDocumentMaker(options: {
   const columns = new ColumnReader(options.header, mapping, options.lookups);
   const compile = (fields: Record<string, Field>) =>
     Object.entries(fields).map(([name, field]) => [name, compileField(field, columns)] as const);
-  const receiptFields = compile(mapping.receipt);
-  const itemFields = compile(mapping.items);
-  const summed = Object.keys(mapping.receipt).filter((name) => mapping.receipt[name]!.sum !== undefined);
+  const fields = fieldsOf(mapping);
+  const documentFields = compile(fields.document);
+  const itemFields = fields.items === undefined ? undefined : compile(fields.items);
+  const summed = Object.keys(fields.document).filter((name) => fields.document[name]!.sum !== undefined);
   return (rows) => {
     const wide = rows.map((cells) => ({ cells, found: new Map<string, string[]>() }));
+    const document = fillAll(documentFields, wide[0]!);
+    if (itemFields === undefined) return Buffer.from(JSON.stringify(document));
     const items = wide.map((row) => fillAll(itemFields, row));
-    const document = fillAll(receiptFields, wide[0]!);
     for (const name of summed) document[name] = sumOf(items, document, options.defaultCurrency);
     document.items = items;
     return Buffer.from(JSON.stringify(document));

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import path from 'node:path';
 import { CodedError } from '../base/errors.ts';
-import type { Mapping } from './mapping.ts';
+import { fieldsOf, type Mapping } from './mapping.ts';
 import { readCsv } from './read-csv.ts';
 import { TextTable } from './text-table.ts';
 
@@ -25,7 +25,8 @@ export function usedColumns(mapping: Mapping): Map<string, Set<string>> {
     const columns = used.get(reference!.slice(0, dot)) ?? new Set();
     used.set(reference!.slice(0, dot), columns.add(reference!.slice(dot + 1)));
   };
-  for (const field of [...Object.values(mapping.receipt), ...Object.values(mapping.items)]) {
+  const { document, items } = fieldsOf(mapping);
+  for (const field of [...Object.values(document), ...Object.values(items ?? {})]) {
     note(field.column);
     for (const found of field.format?.matchAll(/\{([^{}]+)\}/g) ?? []) note(found[1]);
   }

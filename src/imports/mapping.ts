@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { CodedError } from '../base/errors.ts';
 import { Receipt } from '../sales/receipt.ts';
+import { Transaction } from '../sales/transaction.ts';
 import { dateTrouble } from './read-value.ts';
 
 const Encoding = Type.Unsafe<'utf-8' | 'latin1' | 'windows-1251'>({
@@ -45,18 +46,27 @@ const Lookup = Type.Object(
 
 const Mapping = Type.Object(
   {
-    source: Type.Literal('receipt'),
+    source: Type.Unsafe<'receipt' | 'transaction'>({ type: 'string', enum: ['receipt', 'transaction'] }),
     encoding: Type.Optional(Encoding),
     delimiter: Type.Optional(Delimiter),
     group_by: Type.Optional(Type.String({ description: 'rows with the same value are one receipt' })),
     sorted: Type.Optional(Type.Boolean({ description: 'false: rows of one receipt do not stand together' })),
     lookup: Type.Optional(Type.Record(Type.String({ pattern: '^[A-Za-z_][\\w-]*$' }), Lookup)),
-    receipt: Type.Record(Type.String(), Field),
-    items: Type.Record(Type.String(), Field),
+    receipt: Type.Optional(Type.Record(Type.String(), Field)),
+    items: Type.Optional(Type.Record(Type.String(), Field)),
+    transaction: Type.Optional(Type.Record(Type.String(), Field)),
   },
   { additionalProperties: false },
 );
 export type Mapping = Static<typeof Mapping>;
+
+/** The fields of a document and, where it has them, of its items: one a row. */
+export function fieldsOf(mapping: Mapping): {
+  document: Record<string, Field>;
+  items: Record<string, Field> | undefined;
+} {
+  return { document: mapping[mapping.source] ?? {}, items: mapping.items };
+}
 
 const validator = Compile(Mapping);
 
@@ -91,31 +101,49 @@ function shapeTroubles(value: unknown): string[] {
   return [...new Set(lines)];
 }
 
+const item = Receipt.properties.items.items;
+const neededFields: Record<Mapping['source'], Partial<Record<Part, readonly string[]>>> = {
+  receipt: { receipt: Receipt.required.filter((name) => name !== 'items'), items: item.required },
+  transaction: { transaction: Transaction.required },
+};
+const parts = ['receipt', 'items', 'transaction'] as const;
+type Part = (typeof parts)[number];
+
 function troublesOf(mapping: Mapping): string[] {
+  const { source } = mapping;
   const troubles: string[] = [];
-  const item = Receipt.properties.items.items;
-  const needed = { receipt: Receipt.required.filter((name) => name !== 'items'), items: item.required };
-  for (const part of ['receipt', 'items'] as const) {
-    for (const name of needed[part])
-      if (!Object.hasOwn(mapping[part], name))
+  for (const part of parts) {
+    const needed = neededFields[source][part];
+    const fields = mapping[part];
+    if (needed === undefined) {
+      if (fields !== undefined) troubles.push(`/${part} is of no use where source is ${source}`);
+      continue;
+    }
+    if (fields === undefined) {
+      troubles.push(`/ has no ${part}, which a mapping of source ${source} needs`);
+      continue;
+    }
+    for (const name of needed)
+      if (!Object.hasOwn(fields, name))
         troubles.push(
-          `/${part} gives no ${name}, which every receipt needs; {"const": …} gives it a fixed value`,
+          `/${part} gives no ${name}, which every ${source} needs; {"const": …} gives it a fixed value`,
         );
-    for (const [name, field] of Object.entries(mapping[part]))
-      troubles.push(...fieldTroubles(`/${part}/${name}`, field, part === 'items'));
+    for (const [name, field] of Object.entries(fields))
+      troubles.push(...fieldTroubles(`/${part}/${name}`, field, part !== 'receipt'));
   }
-  if (Object.hasOwn(mapping.receipt, 'items')) troubles.push('/receipt/items belongs under /items');
+  if (Object.hasOwn(mapping.receipt ?? {}, 'items')) troubles.push('/receipt/items belongs under /items');
+  if (source === 'transaction' && mapping.group_by !== undefined)
+    troubles.push('/group_by is of no use where each row is a transaction');
   if (mapping.sorted === false && mapping.group_by === undefined)
     troubles.push('/sorted is of use only with group_by');
   return troubles;
 }
 
-function fieldTroubles(pointer: string, field: Field, ofItem: boolean): string[] {
+function fieldTroubles(pointer: string, field: Field, hasNoItems: boolean): string[] {
   const troubles: string[] = [];
   const ways = (['column', 'const', 'format', 'sum'] as const).filter((way) => field[way] !== undefined);
   if (ways.length !== 1) troubles.push(`${pointer} needs exactly one of column, const, format, sum`);
-  if (field.sum !== undefined && ofItem)
-    troubles.push(`${pointer} is part of an item and cannot sum the items`);
+  if (field.sum !== undefined && hasNoItems) troubles.push(`${pointer} has no items to sum`);
   const forms = (['decimal', 'date', 'integer'] as const).filter((form) => field[form] !== undefined);
   if (forms.length > 1) troubles.push(`${pointer} takes only one of decimal, date, integer`);
   if (forms.length > 0 && field.column === undefined && field.format === undefined)

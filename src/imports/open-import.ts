@@ -4,6 +4,7 @@ import path from 'node:path';
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { CodedError } from '../base/errors.ts';
+import type { Source } from '../sales/sale.ts';
 import type { Imported } from './imported.ts';
 import { readLookups } from './lookups.ts';
 import { mapRows } from './map-rows.ts';
@@ -16,8 +17,10 @@ export type ImportFile = {
   name: string;
   /** As it lies on the disk, so before gzip is undone. */
   totalBytes: number;
-  /** The same for the same content, mapping, looked-up files and place, whatever the file is called. */
+  /** The same for the same content, mapping, looked-up files, kind and place, whatever the file is called. */
   key: string;
+  /** Of all its documents, where that was said. */
+  source: Source | undefined;
   /** The first line of a CSV file, which its rejected rows need too. */
   header: Buffer | undefined;
   /** Checks what has to be right before anything is sent, and opens the documents. */
@@ -25,7 +28,7 @@ export type ImportFile = {
   readBytes(): number;
 };
 
-type Options = { file: string; mapping?: string; place?: string };
+type Options = { file: string; mapping?: string; source?: Source; place?: string };
 const chunkBytes = 128 * 1024;
 
 /** What can be told wrong before a database is opened: `import_failed` with what to do about it. */
@@ -35,6 +38,11 @@ export function checkImport(options: Options): { totalBytes: number; mapping: Ma
   if (stat === undefined) throw new CodedError('import_failed', `there is no file ${file}`);
   if (!stat.isFile()) throw new CodedError('import_failed', `${file} is not a file`);
   const mapping = options.mapping === undefined ? undefined : readMapping(options.mapping);
+  if (mapping !== undefined && options.source !== undefined && options.source !== mapping.source)
+    throw new CodedError(
+      'import_failed',
+      `the mapping makes documents of kind ${mapping.source}; leave --source ${options.source} out`,
+    );
   if (mapping === undefined && /\.csv(\.gz)?$/i.test(file))
     throw new CodedError(
       'import_failed',
@@ -53,6 +61,7 @@ export async function openImport(options: Options, defaultCurrency: string): Pro
     name: path.basename(file),
     totalBytes,
     key: await importKey(options, mapping, folder),
+    source: options.source ?? mapping?.source,
     header: mapping === undefined ? undefined : await firstLine(readBytes(file)),
     readBytes: () => source?.bytesRead ?? 0,
     async open() {
@@ -85,6 +94,7 @@ async function importKey(options: Options, mapping: Mapping | undefined, folder:
   const hash = createHash('sha256');
   await hashFile(hash, options.file);
   hash.update(`\n${JSON.stringify(mapping ?? null)}\n${options.place ?? ''}`);
+  if (options.source !== undefined) hash.update(`\n${options.source}`);
   for (const lookup of Object.values(mapping?.lookup ?? {})) {
     hash.update('\n');
     await hashFile(hash, path.resolve(folder, lookup.file));

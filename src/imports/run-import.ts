@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Queryable } from '../base/db.ts';
 import { CodedError } from '../base/errors.ts';
 import type { Arrival, Incoming, Outcome, Resolved, Source, Verdict } from '../sales/sale.ts';
+import { sourceOfShape } from '../sales/source-of-shape.ts';
 import type { Stream } from '../stream/stream.ts';
 import { createProgressStore } from './import-progress.ts';
 import type { Imported } from './imported.ts';
@@ -22,6 +23,7 @@ export type ImportDeps = {
 export type ImportOptions = {
   file: string;
   mapping?: string;
+  /** Of every document; where it is not given, each says by its shape what it is. */
   source?: Source;
   place?: string;
   again?: boolean;
@@ -92,6 +94,8 @@ class ImportRun {
   private readonly inFlight: Promise<Sent>[] = [];
   private batch: Imported[] = [];
   private batchBytes = 0;
+  /** Of the first document that shows its kind: what shows none is taken for one of those. */
+  private firstSource: Source | undefined;
 
   constructor(
     deps: ImportDeps,
@@ -125,6 +129,7 @@ class ImportRun {
     let toSkip = this.summary.skipped;
     reading: for await (const documents of source) {
       for (const document of documents) {
+        if (document.body !== undefined) this.firstSource ??= sourceOfShape(document.body);
         if (toSkip > 0) {
           toSkip--;
           continue;
@@ -167,7 +172,7 @@ class ImportRun {
 
   private arrival(body: Buffer): Arrival {
     return {
-      source: this.options.source ?? 'receipt',
+      source: this.file.source ?? sourceOfShape(body) ?? this.firstSource ?? 'receipt',
       receivedAtMs: this.deps.clock.nowMs(),
       contentType: 'application/json',
       body,

@@ -134,7 +134,7 @@ test('mistakes on the command line say what to do', async () => {
     [[path.join(folder, 'none.ndjson')], /there is no file/],
     [['examples/pizza-place/orders.csv'], /needs --mapping/],
     [['examples/receipt.json', '--batch', '0'], /from 1 to 2000/],
-    [['examples/receipt.json', '--source', 'order'], /receipt/],
+    [['examples/receipt.json', '--source', 'invoice'], /receipt, transaction, order/],
     [['examples/receipt.json', '--place', '店'.repeat(171)], /at most 512 bytes/],
   ];
   for (const [args, expected] of cases) {

@@ -51,6 +51,17 @@ test('without group_by each row is a receipt', async () => {
   assert.equal((await map('id,p\n1,a\n1,b\n', single)).length, 2);
 });
 
+test('of a mapping of transactions each row is a document without items', async () => {
+  const fields = { transaction_id: { column: 'id' }, total_amount: { column: 's', decimal: ',' as const } };
+  assert.deepEqual(
+    shown(await map('id,s\n1,"1,50"\n1,2\n', { source: 'transaction', transaction: fields })),
+    [
+      [2, { transaction_id: '1', total_amount: '1.50' }],
+      [3, { transaction_id: '1', total_amount: '2' }],
+    ],
+  );
+});
+
 test('a key that comes back is refused by line number before anything is sent, unless sorted is false', async () => {
   const csv = 'id,p\n1,a\n2,b\n1,c\n2,d\n';
   await assert.rejects(

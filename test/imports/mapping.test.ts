@@ -58,9 +58,44 @@ test('every kind of mistake is named with where it stands', () => {
     ],
     [withField('timestamp', { column: 'at', date: 'DD.DD.MM.YYYY' }), /has a part twice/],
     [withField('timestamp', { column: 'at', date: 'DD.MM.YYYY hh:mm' }), /needs hh and A together/],
-    [{ ...good, items: { ...good.items, price: { sum: 'items' } } }, /\/items\/price is part of an item/],
+    [{ ...good, items: { ...good.items, price: { sum: 'items' } } }, /\/items\/price has no items to sum/],
     [{ ...good, items: { product_id: fixed } }, /\/items gives no quantity, which every receipt needs/],
     [{ ...good, receipt: { transaction_id: fixed } }, /\/receipt gives no nds_amount/],
+  ];
+  for (const [value, expected] of mistakes) assert.throws(() => readMapping(write(value)), expected);
+});
+
+const transactions = {
+  source: 'transaction',
+  transaction: {
+    transaction_id: { column: 'id' },
+    product_id: { column: 'p' },
+    quantity: { column: 'q' },
+    total_amount: { column: 'sum' },
+    timestamp: { column: 'at' },
+  },
+};
+
+test('a mapping of transactions has neither items nor groups', () => {
+  assert.deepEqual(readMapping(write(transactions)), transactions);
+  const { quantity: _, ...incomplete } = transactions.transaction;
+  const mistakes: [unknown, RegExp][] = [
+    [
+      { ...transactions, transaction: incomplete },
+      /\/transaction gives no quantity, which every transaction/,
+    ],
+    [{ ...transactions, items: good.items }, /\/items is of no use where source is transaction/],
+    [{ ...transactions, group_by: 'id' }, /\/group_by is of no use/],
+    [
+      { ...transactions, transaction: { ...transactions.transaction, x: { sum: 'items' } } },
+      /no items to sum/,
+    ],
+    [{ source: 'transaction' }, /\/ has no transaction/],
+    [
+      { ...good, transaction: transactions.transaction },
+      /\/transaction is of no use where source is receipt/,
+    ],
+    [{ ...good, source: 'order' }, /\/source .*receipt, transaction/],
   ];
   for (const [value, expected] of mistakes) assert.throws(() => readMapping(write(value)), expected);
 });

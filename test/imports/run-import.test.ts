@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib';
 import type { Queryable } from '../../src/base/db.ts';
 import { CodedError } from '../../src/base/errors.ts';
 import { type ImportDeps, type ImportProgress, runImport } from '../../src/imports/run-import.ts';
-import type { Arrival, Incoming, Outcome } from '../../src/sales/sale.ts';
+import type { Arrival, Incoming, Outcome, Source } from '../../src/sales/sale.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'tillstream-import-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -27,6 +27,7 @@ function memory(plan: (appends: number) => Error | undefined = () => undefined) 
   const progress = new Map<string, Row>();
   const shown: ImportProgress[] = [];
   const batches: number[] = [];
+  const sources: Source[] = [];
   let appends = 0;
   const pool = {
     query: async (_text: string, values: unknown[]) => {
@@ -37,6 +38,7 @@ function memory(plan: (appends: number) => Error | undefined = () => undefined) 
     },
   } as unknown as Queryable;
   const parse = (arrival: Arrival): Incoming => {
+    sources.push(arrival.source);
     let id: unknown;
     try {
       id = JSON.parse(arrival.body.toString()).transaction_id;
@@ -76,7 +78,7 @@ function memory(plan: (appends: number) => Error | undefined = () => undefined) 
     clock: { nowMs: () => Date.now() },
     progress: (state) => shown.push({ ...state }),
   };
-  return { deps, stored, progress, shown, batches };
+  return { deps, stored, progress, shown, batches, sources };
 }
 
 const line = (id: number | string) => `{"transaction_id":"${id}"}\n`;
@@ -247,6 +249,54 @@ test('arrays and gzip are told by what they hold', async () => {
   assert.equal(stored.size, 52);
   const damaged = write(gzipSync(lines(50)).subarray(0, 60), 'ndjson.gz');
   await assert.rejects(runImport(deps, { file: damaged }), /cannot be read on: unexpected end of file/);
+});
+
+test('each line says what it is by its shape; what shows nothing is taken for the first kind of the file', async () => {
+  const file = write(
+    'not json\n{"object_type":"order","transaction_id":"o"}\n{"items":[],"transaction_id":"r"}\n{"product_id":"p","transaction_id":"t"}\n{"transaction_id":"x"}\n',
+    'ndjson',
+  );
+  const { deps, sources } = memory();
+  await runImport(deps, { file });
+  assert.deepEqual(sources, ['order', 'order', 'receipt', 'transaction', 'order']);
+  sources.length = 0;
+  const forced = await runImport(deps, { file, source: 'transaction' });
+  assert.equal(forced.end, 'finished', 'another --source is another import');
+  assert.deepEqual(new Set(sources), new Set(['transaction']));
+  assert.equal((await runImport(deps, { file })).end, 'already done');
+});
+
+test('a run that goes on takes lines without a kind for the same as the first run did', async () => {
+  const file = write(`{"object_type":"order","transaction_id":"0"}\n${lines(30)}`, 'ndjson');
+  let broken = true;
+  const { deps, sources } = memory((append) => (broken && append > 2 ? new Error('killed') : undefined));
+  await assert.rejects(runImport(deps, { file, batch: 5 }), /killed/);
+  broken = false;
+  await runImport(deps, { file, batch: 5 });
+  assert.deepEqual(new Set(sources), new Set(['order']));
+});
+
+test('a mapping says the kind of its documents, and --source may not say another', async () => {
+  const field = { const: '1' };
+  const transaction = { transaction_id: { column: 'id' }, product_id: field, quantity: field };
+  const mapping = write(
+    JSON.stringify({
+      source: 'transaction',
+      transaction: { ...transaction, total_amount: field, timestamp: field },
+    }),
+    'json',
+  );
+  const file = write('id\na\nb\n', 'csv');
+  const { deps, sources, stored } = memory();
+  await runImport(deps, { file, mapping });
+  assert.deepEqual(
+    [sources, [...stored.keys()]],
+    [
+      ['transaction', 'transaction'],
+      ['a', 'b'],
+    ],
+  );
+  await assert.rejects(runImport(deps, { file, mapping, source: 'order' }), /leave --source order out/);
 });
 
 test('a signal ends the import between batches, and the next run goes on', async () => {
