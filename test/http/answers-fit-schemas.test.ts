@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Compile } from 'typebox/schema';
+import { orderExample } from '../../src/sales/order.ts';
+import { transactionExample } from '../../src/sales/transaction.ts';
 import { receipt, startTestProgram, type TestProgram } from '../program.ts';
 
 let tested: TestProgram;
@@ -19,6 +21,12 @@ test('answers are as the description says, members and all', async () => {
     ['POST', '/api/checks/', '/api/checks/', { transaction_id: 'bad' }],
     ['GET', '/api/checks/unique_transaction_id297', '/api/checks/{id}'],
     ['GET', '/api/checks/none', '/api/checks/{id}'],
+    ['POST', '/api/transactions/', '/api/transactions/', transactionExample],
+    ['GET', '/api/transactions/transaction-1001', '/api/transactions/{id}'],
+    ['POST', '/api/orders/', '/api/orders/', orderExample],
+    ['POST', '/api/orders/', '/api/orders/', [orderExample, { object_type: 'user' }, {}]],
+    ['POST', '/api/orders/', '/api/orders/', { object_type: 'user' }],
+    ['GET', '/api/orders/1371198', '/api/orders/{id}'],
     ['GET', '/api/journal', '/api/journal'],
     ['GET', '/api/journal?limit=0', '/api/journal'],
     ['GET', '/api/places/', '/api/places/'],
