@@ -177,7 +177,10 @@ export function createLoader(deps: LoaderDeps) {
     troubles: JournalRow[],
   ): Promise<void> {
     const registered = await lockRegistered(client, known);
-    const applied = await readAppliedRows(client, [...registered.values()]);
+    const compared = sameVersions(known, registered);
+    const applied = await readAppliedRows(client, [...registered.values()], (current) =>
+      compared.has(current),
+    );
     const positions = await reservePositions(client, known.length);
     const states = new Map<string, SaleState>();
     const rows: JournalRow[] = [];
@@ -238,6 +241,17 @@ export function createLoader(deps: LoaderDeps) {
 }
 
 export type Loader = ReturnType<typeof createLoader>;
+
+/** The registered sales that a document of their own version has come for, with other bytes. */
+function sameVersions(known: readonly Prepared[], registered: ReadonlyMap<string, Current>): Set<Current> {
+  const found = new Set<Current>();
+  for (const { arrival, placeScope, contentHash } of known) {
+    const current = registered.get(saleKey(arrival.sale, placeScope));
+    if (current?.version === arrival.sale.version && !current.contentHash.equals(contentHash))
+      found.add(current);
+  }
+  return found;
+}
 
 /** What the registry will say of a sale once the documents so far are applied. */
 type SaleState = {

@@ -145,16 +145,20 @@ export async function lockRegistered(
 }
 
 const readApplied = `
-  select p.position, j.contributions, coalesce(j.document, first.document) as document
-  from unnest($1::int8[], $2::timestamptz[]) as p(position, at)
+  select p.position, j.contributions, case when p.with_document then coalesce(j.document, first.document) end as document
+  from unnest($1::int8[], $2::timestamptz[], $3::bool[]) as p(position, at, with_document)
   join stg.journal as j on j.position = p.position and j.received_at = p.at
   -- A re-attributed row keeps no body; it names the row that does.
-  left join stg.journal as first on j.document is null and first.position = j.replay_of`;
+  left join stg.journal as first on p.with_document and j.document is null and first.position = j.replay_of`;
 
-/** What the registry's current journal rows put in, and the body they were computed from. */
+/**
+ * What the registry's current journal rows put in and, where it is asked for, the body they were computed from:
+ * only a document of the same version is compared with it.
+ */
 export async function readAppliedRows(
   client: Client,
   list: readonly Current[],
+  needsDocument: (current: Current) => boolean,
 ): Promise<Map<number, { contribution: Contribution | null; document: Buffer | null }>> {
   const { rows } = await client.query<{
     position: number;
@@ -166,6 +170,7 @@ export async function readAppliedRows(
     values: [
       binaryColumn('int8', list, (current) => current.journalPosition),
       binaryColumn('timestamptz', list, (current) => current.journalAtMs),
+      binaryColumn('bool', list, needsDocument),
     ],
   });
   return new Map(
