@@ -123,7 +123,12 @@ function readNumber(name: string, text: string): number {
 
 function readEnding(text: string, timeZone: string): string {
   if (text === 'now') return Temporal.Now.plainDateTimeISO(timeZone).toString({ smallestUnit: 'second' });
-  return Temporal.PlainDateTime.from(text).toString({ smallestUnit: 'second' });
+  try {
+    return Temporal.PlainDateTime.from(text).toString({ smallestUnit: 'second' });
+  } catch (error) {
+    const message = `--ending is now or a time such as ${defaultEnding}, not "${text}"`;
+    throw new Error(message, { cause: error });
+  }
 }
 
 async function main(): Promise<void> {
