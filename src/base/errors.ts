@@ -8,6 +8,7 @@ export const errorTable = {
   not_answerable: { status: 422, title: 'The marts cannot answer this combination exactly' },
   invalid_document: { status: 422, title: 'The document was rejected' },
   not_json: { status: 422, title: 'The body is not JSON' },
+  request_timeout: { status: 408, title: 'The request did not arrive in time' },
   body_too_large: { status: 413, title: 'The body is over the limit' },
   unsupported_media_type: { status: 415, title: 'This content type is not read here' },
   unauthorized: { status: 401, title: 'A valid token is needed' },

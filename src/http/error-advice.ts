@@ -8,6 +8,7 @@ export const errorAdvice: Partial<Record<ErrorCode, string>> = {
   invalid_document:
     'Each entry of errors names one place in the document. The journal keeps it to be corrected.',
   not_json: 'Send JSON in UTF-8.',
+  request_timeout: 'Send the whole request at once; what did arrive had no effect.',
   body_too_large: 'Send fewer documents at once, or stream them as NDJSON.',
   unsupported_media_type: 'Send one of the content types that the route describes.',
   unauthorized: 'Send Authorization: Bearer and a token that is not expired or revoked.',

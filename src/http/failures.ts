@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { CodedError } from '../base/errors.ts';
+import { CodedError, type ErrorCode } from '../base/errors.ts';
 import { codedErrorOf, problemOf } from './problem.ts';
 import type { App } from './server.ts';
 
@@ -17,6 +17,8 @@ export function registerFailures(app: App): void {
     if (coded.retryAfterSeconds !== undefined) reply.header('retry-after', coded.retryAfterSeconds);
     if (coded.code === 'unauthorized') reply.header('www-authenticate', 'Bearer realm="tillstream"');
     leaveUnreadBody(request, reply);
+    // The rest of it may never come.
+    if (coded.code === 'request_timeout') reply.header('connection', 'close');
     return sendProblem(reply, coded);
   });
   app.setNotFoundHandler((request, reply) => {
@@ -64,24 +66,30 @@ export function answerUnroutable(error: Error, request: FastifyRequest, reply: F
   sendProblem(reply, codedErrorOf(error));
 }
 
-const clientTroubles: Record<string, { status: string; detail: string }> = {
+const clientTroubles: Record<string, { code: ErrorCode; status: string; detail: string }> = {
   HPE_HEADER_OVERFLOW: {
+    code: 'bad_request',
     status: '431 Request Header Fields Too Large',
     detail: 'the headers are over 16 KiB; send fewer or shorter ones',
   },
   ERR_HTTP_REQUEST_TIMEOUT: {
+    code: 'request_timeout',
     status: '408 Request Timeout',
     detail: 'the request did not arrive in time; send it again',
   },
 };
-const notHttp = { status: '400 Bad Request', detail: 'this is not a request of HTTP/1.1' };
+const notHttp = {
+  code: 'bad_request',
+  status: '400 Bad Request',
+  detail: 'this is not a request of HTTP/1.1',
+} as const;
 
 /** Answers what never became a request: not HTTP at all, headers without end. */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
-  const { status, detail } = clientTroubles[error.code ?? ''] ?? notHttp;
+  const { code, status, detail } = clientTroubles[error.code ?? ''] ?? notHttp;
   const problem = {
-    ...problemOf(new CodedError('bad_request', detail)),
+    ...problemOf(new CodedError(code, detail)),
     status: Number.parseInt(status, 10),
   };
   const body = JSON.stringify(problem);

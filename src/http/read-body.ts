@@ -5,18 +5,21 @@ import { badText } from './bad-text.ts';
 import type { App } from './server.ts';
 
 export const managementBodyBytes = 1024 * 1024;
+/** For the whole body: whoever sends a byte now and then must not hold a connection for ever. */
+export const managementBodyMs = 30_000;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * Intake reads its bodies itself, so that a document is kept byte for byte: with `rawBody` the handler gets
- * the untouched stream. Everything else is JSON of at most 1 MiB.
+ * the untouched stream, and as long for it as it wants. Everything else is JSON of at most 1 MiB, whole within
+ * `timeoutMs`.
  */
-export function registerBodies(app: App): void {
+export function registerBodies(app: App, timeoutMs = managementBodyMs): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (request, payload, done) => {
     if (request.routeOptions.config.rawBody === true) return done(null, payload);
-    readJson(request, payload).then((value) => done(null, value), done);
+    readJson(request, payload, timeoutMs).then((value) => done(null, value), done);
   });
   app.addHook('preValidation', (request, _reply, done) => {
     const errors = [...badText('query', request.query), ...badText('path', request.params)];
@@ -27,8 +30,12 @@ export function registerBodies(app: App): void {
   });
 }
 
-async function readJson({ headers }: FastifyRequest, payload: IncomingMessage): Promise<unknown> {
-  const bytes = await readWithin(payload, headers['content-length']);
+async function readJson(
+  { headers }: FastifyRequest,
+  payload: IncomingMessage,
+  timeoutMs: number,
+): Promise<unknown> {
+  const bytes = await readWithin(payload, headers['content-length'], timeoutMs);
   if (bytes.length === 0) return undefined;
   if (!/^application\/(json|[\w.+-]+\+json)\s*(;|$)/i.test(headers['content-type'] ?? ''))
     throw new CodedError('unsupported_media_type', 'send application/json');
@@ -37,23 +44,42 @@ async function readJson({ headers }: FastifyRequest, payload: IncomingMessage): 
   return parseJson(bytes);
 }
 
-/** Stops at the first byte over the limit, however much more was announced or would come. */
-function readWithin(payload: IncomingMessage, announced: string | undefined): Promise<Buffer> {
+/** Stops at the first byte over the limit, however much more was announced or would come, and when time is up. */
+function readWithin(
+  payload: IncomingMessage,
+  announced: string | undefined,
+  timeoutMs: number,
+): Promise<Buffer> {
   const tooLarge = () =>
     new CodedError('body_too_large', `the body is over ${managementBodyBytes} bytes; send less at once`);
   if (Number(announced ?? 0) > managementBodyBytes) return Promise.reject(tooLarge());
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
-    payload.on('data', (chunk: Buffer) => {
+    const collect = (chunk: Buffer) => {
       size += chunk.length;
-      if (size <= managementBodyBytes) return void chunks.push(chunk);
-      payload.pause();
-      reject(tooLarge());
+      if (size <= managementBodyBytes) chunks.push(chunk);
+      else stop(tooLarge());
+    };
+    const stop = (error: Error) => {
+      clearTimeout(timer);
+      payload.off('data', collect).pause();
+      reject(error);
+    };
+    const timer = setTimeout(() => stop(tooSlow(timeoutMs)), timeoutMs);
+    payload.on('data', collect);
+    payload.on('error', stop);
+    payload.on('close', () => clearTimeout(timer));
+    payload.on('end', () => {
+      clearTimeout(timer);
+      resolve(Buffer.concat(chunks));
     });
-    payload.on('error', reject);
-    payload.on('end', () => resolve(Buffer.concat(chunks)));
   });
+}
+
+function tooSlow(timeoutMs: number): CodedError {
+  const message = `the body did not arrive within ${timeoutMs / 1000} s; send it again, all at once`;
+  return new CodedError('request_timeout', message);
 }
 
 function parseJson(bytes: Buffer): unknown {

@@ -50,10 +50,13 @@ export type ServerDeps = {
   authenticate: (secret: string) => Promise<Principal | undefined>;
   readiness: () => Promise<Readiness>;
   registerRoutes: (app: App) => void | Promise<void>;
+  /** How long a body of JSON may take to arrive, in milliseconds. */
+  bodyTimeoutMs?: number;
 };
 
 /** How long requests may go on after the program was asked to stop. */
 const closingGraceMs = 20_000;
+const probeAfterMs = 60_000;
 const requestIdPattern = /^[\w.:-]{1,128}$/;
 
 export async function createServer(deps: ServerDeps): Promise<App> {
@@ -75,6 +78,8 @@ export async function createServer(deps: ServerDeps): Promise<App> {
     // The hook below answers as every other error does.
     return503OnClosing: false,
   }).withTypeProvider<TypeBoxTypeProvider>();
+  // A stream of documents may rest as long as its sender lives; one whose machine is gone ends by this.
+  app.server.on('connection', (socket) => socket.setKeepAlive(true, probeAfterMs));
   app.setValidatorCompiler(TypeBoxValidatorCompiler);
   // Answers are built by hand and checked in the tests; serializing by schema would drop members silently.
   app.setSerializerCompiler(() => JSON.stringify);
@@ -83,7 +88,7 @@ export async function createServer(deps: ServerDeps): Promise<App> {
   registerHeaders(app, config);
   registerClosing(app);
   registerMeasuring(app, metrics);
-  registerBodies(app);
+  registerBodies(app, deps.bodyTimeoutMs);
   await registerRateLimit(app, config);
   registerGuard(app, deps.authenticate);
   await registerOpenApi(app, config);

@@ -122,7 +122,19 @@ function registerKind(app: App, deps: IntakeDeps, kind: Kind): void {
       summary: `Send ${kind.tag}: one, an array, or NDJSON (application/x-ndjson); gzip is undone`,
       description: `Answers once everything is durable. \`Prefer: wait=5\` waits for the verdict.${kind.description}`,
       tags: [kind.tag],
-      body: Type.Union([kind.document, Type.Array(kind.document)], { examples: [kind.example] }),
+      body: {
+        content: {
+          'application/json': {
+            schema: Type.Union([kind.document, Type.Array(kind.document)], { examples: [kind.example] }),
+          },
+          'application/x-ndjson': {
+            schema: Type.String({
+              description: 'a document on each line, as many as there are',
+              examples: [JSON.stringify(kind.example)],
+            }),
+          },
+        },
+      },
       response: {
         202: Type.Union([one, Many], {
           examples: [{ transaction_id: kind.exampleId, status: 'accepted' }],

@@ -28,9 +28,10 @@ function talk(
 async function withServer(
   routes: (app: App) => void,
   work: (port: number, app: App, lines: string[]) => Promise<void>,
+  options: { bodyTimeoutMs?: number } = {},
 ) {
   const lines: string[] = [];
-  const app = await createTestServer(routes, { lines });
+  const app = await createTestServer(routes, { lines, ...options });
   try {
     await work(await listenOnFreePort(app), app, lines);
   } finally {
@@ -80,6 +81,39 @@ test('a body that grows over the limit without saying so is refused too', async 
     );
     assert.match(answer, /^HTTP\/1\.1 413 /);
   });
+});
+
+/** Sends a body byte by byte until the connection ends or it is whole, and answers what came back. */
+async function talkSlowly(port: number, path: string, body: string): Promise<string> {
+  const socket = net.connect(port, '127.0.0.1');
+  let text = '';
+  socket.on('data', (chunk) => (text += chunk.toString()));
+  socket.on('error', () => {});
+  const closed = new Promise<void>((resolve) => socket.on('close', () => resolve()));
+  socket.write(head(path, `Content-Length: ${body.length}\r\nConnection: close`));
+  for (const byte of body) {
+    if (!socket.writable) break;
+    socket.write(byte);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  await closed;
+  return text;
+}
+
+test('a body of JSON that trickles in is 408, and the connection ends; a raw one may take its time', async () => {
+  const body = JSON.stringify('x'.repeat(150));
+  await withServer(
+    echo,
+    async (port) => {
+      const refused = await talkSlowly(port, '/json', body);
+      assert.match(refused, /^HTTP\/1\.1 408 .*connection: close.*"code":"request_timeout"/is);
+      assert.match(refused, /did not arrive within 0\.2 s; send it again/);
+      const read = await talkSlowly(port, '/raw', body);
+      assert.match(read, /^HTTP\/1\.1 200 /);
+      assert.ok(read.includes(Buffer.from(body).toString('hex')));
+    },
+    { bodyTimeoutMs: 200 },
+  );
 });
 
 test('a refused small body leaves the connection usable', async () => {

@@ -44,6 +44,19 @@ test('each operation has a summary, a tag, an example of its answer or request, 
   assert.equal(ids.size, operations().length, 'two operations have one id');
 });
 
+test('receipts are described as JSON and as NDJSON, each with an example that is taken', async () => {
+  const { content } = api.paths['/api/checks/'].post.requestBody;
+  assert.deepEqual(Object.keys(content), ['application/json', 'application/x-ndjson']);
+  for (const [type, media] of Object.entries<any>(content)) {
+    const example =
+      media.example ?? media.schema.examples?.[0] ?? Object.values<any>(media.examples)[0].value;
+    const answer = await tested.call('POST', '/api/checks/', example, { 'content-type': type });
+    assert.equal(answer.status, 202, JSON.stringify(answer.body));
+  }
+  const { body } = await tested.call('GET', '/docs');
+  assert.match(body, /Request <code>application\/x-ndjson<\/code>/);
+});
+
 test('secured operations name their problems, and every reference leads somewhere', () => {
   for (const [method, path, operation] of operations()) {
     if (operation.security === undefined) continue;

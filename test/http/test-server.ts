@@ -16,7 +16,7 @@ export const bearer = (secret: string) => ({ authorization: `Bearer ${secret}` }
 /** A server with routes of the test's own and no database. */
 export async function createTestServer(
   registerRoutes: (app: App) => void,
-  options: { env?: Record<string, string>; lines?: string[]; level?: string } = {},
+  options: { env?: Record<string, string>; lines?: string[]; level?: string; bodyTimeoutMs?: number } = {},
 ): Promise<App> {
   const destination: DestinationStream = { write: (line) => void options.lines?.push(line) };
   return await createServer({
@@ -26,6 +26,7 @@ export async function createTestServer(
     authenticate: async (secret) => principals[secret],
     readiness: async () => ({ ready: false, checks: { database: 'does not answer' } }),
     registerRoutes,
+    ...(options.bodyTimeoutMs === undefined ? {} : { bodyTimeoutMs: options.bodyTimeoutMs }),
   });
 }
 
