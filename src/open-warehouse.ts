@@ -10,6 +10,7 @@ import { openDatabase } from './database/open-database.ts';
 import { parseDocument } from './intake/parse-document.ts';
 import { createReference } from './reference/load-reference.ts';
 import type { Reference, ReferenceSnapshot } from './reference/reference.ts';
+import type { DailyStore } from './sales/daily-file.ts';
 import type { Arrival, Incoming, Outcome, Resolved } from './sales/sale.ts';
 import { createDirectStream } from './stream/direct-stream.ts';
 import { type Follower, startFollower } from './stream/follow.ts';
@@ -18,6 +19,7 @@ import { createFold } from './warehouse/fold.ts';
 import { createGate } from './warehouse/gate.ts';
 import { ensurePartitions, settleInstallation } from './warehouse/installation.ts';
 import { createLoader } from './warehouse/load.ts';
+import { createDailyStore } from './warehouse/load-daily.ts';
 import { createRollUp } from './warehouse/roll-up.ts';
 
 export type WarehouseOptions = {
@@ -151,6 +153,15 @@ function countSent(stream: Stream, metrics: Metrics): Stream {
 function countOutcomes(metrics: Metrics, outcomes: readonly Outcome[]): void {
   const labels = { role: 'processor', topic: 'direct', direction: 'in' };
   for (const { verdict } of outcomes) metrics.messages.inc({ ...labels, verdict });
+}
+
+/** Where daily files go, in either mode: straight into the warehouse, past the stream. */
+export function openDailyStore(
+  { pool, reference, epoch }: Warehouse,
+  { config, log, metrics }: Pick<WarehouseOptions, 'config' | 'log' | 'metrics'>,
+): DailyStore {
+  const { admit } = createGate({ pool, clock: systemClock, metrics });
+  return createDailyStore({ pool, reference, epoch, identity: config.identity, admit, log, metrics });
 }
 
 async function bringUpToDate(pool: Database, config: Config, log: Log): Promise<void> {

@@ -8,11 +8,13 @@ import type { Log } from './base/log.ts';
 import { createMetrics } from './base/metrics.ts';
 import type { Config } from './config.ts';
 import { type App, createServer } from './http/server.ts';
+import { registerDailyRoutes } from './intake/daily-routes.ts';
 import { registerIntakeRoutes } from './intake/routes.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
-import { openWarehouse, type Warehouse } from './open-warehouse.ts';
+import { openDailyStore, openWarehouse, type Warehouse } from './open-warehouse.ts';
 import { registerReferenceRoutes } from './reference/routes.ts';
 import { watchFoldHolder } from './warehouse/fold-holder.ts';
+import { tidyDaily } from './warehouse/name-daily.ts';
 import { createReattribution } from './warehouse/reattribute.ts';
 import { registerWarehouseRoutes } from './warehouse/routes.ts';
 
@@ -52,6 +54,8 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     });
     lifecycle.onStop('warehouse', () => warehouse.close());
     const { pool, reference, stream, parse } = warehouse;
+    const dailyStore = openDailyStore(warehouse, { config, log, metrics });
+    await tidyDaily(pool, log);
 
     const holder = watchFoldHolder({ pool, metrics, log });
     lifecycle.onStop('fold holder', () => holder.stop());
@@ -70,6 +74,13 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
       readiness: () => readiness(warehouse),
       registerRoutes: async (server) => {
         registerIntakeRoutes(server, { stream, parse, config, clock: systemClock, metrics });
+        registerDailyRoutes(server, {
+          store: dailyStore,
+          reference,
+          config,
+          clock: systemClock,
+          metrics,
+        });
         registerWarehouseRoutes(server, { pool, stream, parse, config, clock: systemClock });
         registerAnalyticsRoutes(server, { pool, reference, config, clock: systemClock });
         registerReferenceRoutes(server, { pool, reference, jobs, config, clock: systemClock });

@@ -7,6 +7,7 @@ export const errorAdvice: Partial<Record<ErrorCode, string>> = {
   not_answerable: 'Ask for one of the combinations that the answer lists.',
   invalid_document:
     'Each entry of errors names one place in the document. The journal keeps it to be corrected.',
+  not_xml: 'Each entry of errors names the line. Send the whole file, as well-formed XML.',
   not_json: 'Send JSON in UTF-8.',
   request_timeout: 'Send the whole request at once; what did arrive had no effect.',
   body_too_large: 'Send fewer documents at once, or stream them as NDJSON.',
@@ -18,6 +19,7 @@ export const errorAdvice: Partial<Record<ErrorCode, string>> = {
   not_found: 'Check the address and the id.',
   method_not_allowed: 'Use one of the methods in the header Allow.',
   conflict: 'The first document stands. To change the sale, send it with a higher revision.',
+  already_collected: 'The first file of the day stands. To correct it, send the new one with ?replace=true.',
   stale: 'A newer version of the sale counts already; there is nothing to do.',
   too_many_requests: 'Wait as long as Retry-After says.',
   overloaded: 'Wait as long as Retry-After says and send the same again; nothing counts twice.',

@@ -1,7 +1,7 @@
 import { resolveTime } from '../base/time.ts';
 import type { Line, Sale } from './sale.ts';
 
-/** The format that `cdm.contribution_rows` reads; it knows every version there has been. */
+/** The format that `cdm.contribution_rows` reads; it knows every version there has been (2: daily files). */
 export const contributionFormat = 1;
 
 /**
@@ -35,6 +35,10 @@ export type Contribution = {
   categories: [string, number, number][];
   /** Per product and category: product, category, quantity, amount, receipts (see `severalCategories`). */
   products: ProductRow[];
+  /** A daily file only: where its products stand in `stg.daily_line`, how many, and the sum of their quantities. */
+  lines?: number;
+  count?: number;
+  units?: number;
 };
 
 type ProductRow = [

@@ -63,7 +63,7 @@ export type Sale = {
  * What was settled when the document arrived and must not depend on later settings: where a document
  * without a place is filed, and the configured defaults of that moment.
  */
-export type Resolved = { placeId: string; currency: string; timeZone: string };
+export type Resolved = { placeId: string; currency: string; timeZone: string; replace?: boolean };
 
 /** What arrived, byte for byte, with what intake knows about it. */
 export type Arrival = {

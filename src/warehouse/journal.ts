@@ -13,6 +13,8 @@ export type JournalRow = {
   referenceVersion: number | undefined;
   /** A duplicate keeps no second body. */
   keepBody: boolean;
+  /** What a trouble is known by when it comes again, where that is not its body. */
+  fingerprint?: Buffer;
 };
 
 const resolvedTexts = new WeakMap<object, string>();
@@ -118,7 +120,7 @@ export async function appendTroubles(
   if (rows.length === 0) return;
   const groups = new Map<string, { fingerprint: Buffer; rows: JournalRow[] }>();
   for (const row of rows) {
-    const fingerprint = fingerprintOf(row.verdict, row.arrival);
+    const fingerprint = row.fingerprint ?? fingerprintOf(row.verdict, row.arrival);
     const key = fingerprint.toString('latin1');
     const group = groups.get(key);
     if (group === undefined) groups.set(key, { fingerprint, rows: [row] });

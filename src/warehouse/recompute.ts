@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { binaryColumn, type Client, type Database, inTransaction, sqlState } from '../base/db.ts';
 import type { Reference, ReferenceSnapshot } from '../reference/reference.ts';
 import { type Contribution, contributionOf, negated } from '../sales/contribution.ts';
+import { dailyLocalTime, movedContribution } from '../sales/daily-file.ts';
 import type { Arrival, Incoming, Resolved, Source } from '../sales/sale.ts';
 
 /** A registered sale with the document it was computed from and what is applied for it. */
@@ -62,6 +63,7 @@ export function recompute(
   snapshot: ReferenceSnapshot,
   parse: Parse,
 ): Contribution | null | undefined {
+  if (applied.source === 'daily') return recomputeDaily(applied, snapshot);
   if (applied.document === null) return undefined;
   const parsed = parse(
     {
@@ -76,6 +78,16 @@ export function recompute(
   if (parsed.sale === undefined) return undefined;
   const settings = snapshot.placeSettings(parsed.sale.placeId, parsed.sale.time, applied.resolved.timeZone);
   return contributionOf(parsed.sale, applied.receivedAtMs, settings);
+}
+
+/** A daily file may be large: it is moved by what is recorded, not read again. */
+function recomputeDaily(applied: Applied, snapshot: ReferenceSnapshot): Contribution | undefined {
+  const { contribution, resolved } = applied;
+  if (contribution === null) return undefined;
+  const time = dailyLocalTime(contribution.date);
+  const settings = snapshot.placeSettings(contribution.place, time, resolved.timeZone);
+  const currency = snapshot.placeCurrency(contribution.place, time, resolved.timeZone) ?? resolved.currency;
+  return movedContribution(contribution, settings, currency);
 }
 
 export type Change = { applied: Applied; fresh: Contribution | null | undefined };

@@ -1,0 +1,80 @@
+import type { Client } from '../base/db.ts';
+import { type DailyFile, dailySaleId } from '../sales/daily-file.ts';
+import type { Current } from './registry.ts';
+
+/** A day's row in the registry, locked by the transaction that read it. */
+export type CurrentFile = Current & { canonicalHash: Buffer | null };
+
+export type RegisteredFile = {
+  file: DailyFile;
+  placeScope: string;
+  version: string;
+  position: number;
+  saleSeq: number;
+  referenceVersion: number;
+};
+
+const insertFresh = `
+  insert into stg.sale (source, source_id, place_scope, version, content_hash, canonical_hash, journal_position,
+    journal_at, sale_seq, status, place_id, business_date, reference_version)
+  values ('daily', $1, $2, $3, $4, $5, $6, $7, $8, 'closed', $10, $11, $9)
+  on conflict do nothing`;
+
+const updateKnown = `
+  update stg.sale set version = $3, content_hash = $4, canonical_hash = $5, journal_position = $6, journal_at = $7,
+    sale_seq = $8, reference_version = $9
+  where source = 'daily' and source_id = $1 and place_scope = $2`;
+
+function valuesOf(registered: RegisteredFile): unknown[] {
+  const { file } = registered;
+  return [
+    dailySaleId(file.placeId, file.date),
+    registered.placeScope,
+    registered.version,
+    file.contentHash,
+    file.canonicalHash,
+    registered.position,
+    new Date(file.receivedAtMs),
+    registered.saleSeq,
+    registered.referenceVersion,
+  ];
+}
+
+/** False where the place and day are registered already, also by a transaction that has just committed. */
+export async function insertFile(client: Client, registered: RegisteredFile): Promise<boolean> {
+  const { placeId, date } = registered.file;
+  const values = [...valuesOf(registered), placeId, date];
+  const { rowCount } = await client.query({ name: 'daily-register', text: insertFresh, values });
+  return rowCount === 1;
+}
+
+export async function updateFile(client: Client, registered: RegisteredFile): Promise<void> {
+  await client.query({ name: 'daily-correct', text: updateKnown, values: valuesOf(registered) });
+}
+
+const lockKnown = `
+  select version, content_hash, canonical_hash, journal_position, journal_at, sale_seq, status, place_id, business_date
+  from stg.sale where source_id = $1 and source = 'daily' and place_scope = $2
+  for update`;
+
+/** The row that kept `insertFile` from inserting. */
+export async function lockFile(client: Client, file: DailyFile, placeScope: string): Promise<CurrentFile> {
+  const { rows } = await client.query({
+    name: 'daily-lock',
+    text: lockKnown,
+    values: [dailySaleId(file.placeId, file.date), placeScope],
+  });
+  const row = rows[0];
+  if (row === undefined) throw new Error('a daily file that could not be inserted is not in the registry');
+  return {
+    version: row.version,
+    contentHash: row.content_hash,
+    canonicalHash: row.canonical_hash,
+    journalPosition: row.journal_position,
+    journalAtMs: row.journal_at.getTime(),
+    saleSeq: row.sale_seq,
+    status: row.status,
+    placeId: row.place_id,
+    businessDate: row.business_date,
+  };
+}
