@@ -1,4 +1,4 @@
-import { type Database, inTransaction } from '../base/db.ts';
+import { type Client, type Database, inTransaction } from '../base/db.ts';
 import type { Log } from '../base/log.ts';
 import { type Metrics, observeStage } from '../base/metrics.ts';
 
@@ -53,6 +53,12 @@ function addTo(
       set ${figures.map((figure) => `${figure} = m.${figure} + excluded.${figure}`).join(', ')}`;
 }
 
+/** Daily files weigh as much as they have products: those taken out and those put in. */
+const dailyWeight =
+  "coalesce((contributions->0->>'count')::bigint, 0) + coalesce((contributions->1->>'count')::bigint, 0)";
+/** A file of a million products is a step by itself; a year of small ones is many steps. */
+const weightPerStep = 200_000;
+
 const fiveMinutes = (column: string) => `date_bin('5 minutes', ${column}, 'epoch'::timestamptz)`;
 
 /**
@@ -69,13 +75,18 @@ export function foldStatement(schema: MartSchema): string {
     `select place_id, ${byArrival} as by_arrival, ${fiveMinutes(column)} as slot_at, period, source, currency, ${wholeFigures.join(', ')} from whole`;
   const rows = 'select r.* from batch as b cross join lateral cdm.contribution_rows(b.contributions) as r';
   return `
-  with batch as materialized (
-    select epoch, xid, position, contributions
+  with next as materialized (
+    select epoch, xid, position, contributions, case when source = 'daily' then ${dailyWeight} else 1 end as weight
     from stg.journal
     where contributions is not null and (epoch, xid, position) > ($2::integer, $3::xid8, $4::bigint)
       and (epoch < $1 or xid < pg_snapshot_xmin(pg_current_snapshot()))
     order by epoch, xid, position
     limit $5
+  ),
+  batch as materialized (
+    select epoch, xid, position, contributions
+    from (select *, sum(weight) over (order by epoch, xid, position) - weight as before from next) as weighed
+    where before < ${weightPerStep}
   ),
   whole as materialized (select * from (${rows}) as r where scope = 0),
   sales as (${addTo(`${schema}.sales_hour`, [...hourKeys, ...salesFamily.columns], wholeFigures, 'whole')}),
@@ -104,8 +115,12 @@ export function foldStatement(schema: MartSchema): string {
     from (select epoch, xid, position from batch order by epoch desc, xid desc, position desc limit 1) as b
     where c.follower = 'fold'
   )
-  select count(*) as rows from batch`;
+  -- A step that leaves some for the next has not caught up, however few rows it took.
+  select case when count(*) < (select count(*) from next) then $5 else count(*) end as rows from batch`;
 }
+
+/** A step of millions of products may take longer than a transaction usually may. */
+export const beginLong = "begin; set local transaction_timeout = 0; set local statement_timeout = '10min'";
 
 /** Rows a step takes; the cost of a step is mostly the distinct mart rows it touches. */
 const rowsPerStep = 5_000;
@@ -118,10 +133,12 @@ export function createFold(deps: FoldDeps) {
   // The marts being rebuilt have no other writer, and filling them must not hold up the live ones.
   const lock = schema === 'cdm' ? `pg_try_advisory_xact_lock(${foldLock})` : 'true';
 
-  /** Answers how many journal rows were folded; 0 also where another process holds the lock. */
+  const transaction = <T>(work: (client: Client) => Promise<T>) => inTransaction(deps.pool, work, beginLong);
+
+  /** Answers how many journal rows were folded, a full step's number where it left some; 0 also where another process holds the lock. */
   async function step(): Promise<number> {
     const started = performance.now();
-    const rows = await inTransaction(deps.pool, async (client) => {
+    const rows = await transaction(async (client) => {
       const [locked, cursor] = (await client.query(
         `select ${lock} as held;
          select epoch, xid::text as xid, position from ${schema}.cursor where follower = 'fold'`,

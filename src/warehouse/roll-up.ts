@@ -1,7 +1,14 @@
 import { binaryColumn, type Client, type Database, inTransaction } from '../base/db.ts';
 import type { Log } from '../base/log.ts';
 import { type Metrics, observeStage } from '../base/metrics.ts';
-import { categoryFamily, type MartSchema, productFamily, rollUpLock, salesFamily } from './fold.ts';
+import {
+  beginLong,
+  categoryFamily,
+  type MartSchema,
+  productFamily,
+  rollUpLock,
+  salesFamily,
+} from './fold.ts';
 
 /**
  * Each level is summed from the one below, whose rows are never deleted, so an upsert is enough. A day has
@@ -122,12 +129,14 @@ export function createRollUp(deps: RollUpDeps) {
     return done.rows[0]!.periods;
   }
 
+  const transaction = <T>(work: (client: Client) => Promise<T>) => inTransaction(deps.pool, work, beginLong);
+
   /** One short transaction per level, lowest first; answers how many periods became clean. */
   async function step(): Promise<number> {
     let periods = 0;
     for (const level of order) {
       const started = performance.now();
-      const done = await inTransaction(deps.pool, async (client) => {
+      const done = await transaction(async (client) => {
         // The marts being rebuilt have no other writer, and filling them must not hold up the live ones.
         const lock = schema === 'cdm' ? `pg_try_advisory_xact_lock(${rollUpLock})` : 'true';
         const { rows } = await client.query(`select ${lock} as held`);

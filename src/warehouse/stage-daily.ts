@@ -171,9 +171,11 @@ async function removeDocument(pool: Database, documentId: number): Promise<void>
 
 /** In steps, so that no transaction is long. */
 async function removeRows(pool: Database, table: 'daily_line' | 'document_chunk', documentId: number) {
-  const text = `
-    delete from stg.${table} where document_id = $1 and number in (
-      select number from stg.${table} where document_id = $1 order by number limit ${rowsPerStep})`;
-  for (let gone = rowsPerStep; gone >= rowsPerStep; )
-    gone = (await pool.query(text, [documentId])).rowCount ?? 0;
+  const { rows } = await pool.query<{ last: number | null }>(
+    `select max(number) as last from stg.${table} where document_id = $1`,
+    [documentId],
+  );
+  const text = `delete from stg.${table} where document_id = $1 and number between $2 and $3`;
+  for (let first = 0; first <= (rows[0]!.last ?? -1); first += rowsPerStep)
+    await pool.query(text, [documentId, first, first + rowsPerStep - 1]);
 }
