@@ -1,3 +1,4 @@
+import { registerReconciliationRoutes } from './analytics/reconciliation-routes.ts';
 import { registerAnalyticsRoutes } from './analytics/routes.ts';
 import { registerTokenRoutes } from './auth/routes.ts';
 import { createAuthenticator, ensureAdminToken } from './auth/tokens.ts';
@@ -13,6 +14,7 @@ import { registerIntakeRoutes } from './intake/routes.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
 import { openDailyStore, openWarehouse, type Warehouse } from './open-warehouse.ts';
 import { registerReferenceRoutes } from './reference/routes.ts';
+import { registerDailyReadRoutes } from './warehouse/daily-routes.ts';
 import { watchFoldHolder } from './warehouse/fold-holder.ts';
 import { tidyDaily } from './warehouse/name-daily.ts';
 import { createReattribution } from './warehouse/reattribute.ts';
@@ -82,6 +84,8 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
           metrics,
         });
         registerWarehouseRoutes(server, { pool, stream, parse, config, clock: systemClock });
+        registerDailyReadRoutes(server, { pool });
+        registerReconciliationRoutes(server, { pool });
         registerAnalyticsRoutes(server, { pool, reference, config, clock: systemClock });
         registerReferenceRoutes(server, { pool, reference, jobs, config, clock: systemClock });
         registerTokenRoutes(server, { pool, authenticate });

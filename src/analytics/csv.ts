@@ -13,7 +13,7 @@ function cell(value: Cell, separator: string): string {
     : harmless;
 }
 
-/** RFC 4180, a chunk of a few hundred lines at a time. */
+/** RFC 4180, a chunk of a few hundred lines at a time; without columns there is no header. */
 export function* csvChunks(
   columns: readonly string[],
   rows: Iterable<readonly Cell[]>,
@@ -22,7 +22,7 @@ export function* csvChunks(
   const { separator } = options;
   const line = (cells: readonly Cell[]) =>
     `${cells.map((value) => cell(value, separator)).join(separator)}\r\n`;
-  let chunk = (options.byteOrderMark ? '\ufeff' : '') + line(columns);
+  let chunk = (options.byteOrderMark ? '\ufeff' : '') + (columns.length === 0 ? '' : line(columns));
   for (const row of rows) {
     chunk += line(row);
     if (chunk.length > 64_000) {

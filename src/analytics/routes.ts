@@ -181,6 +181,7 @@ export function registerAnalyticsRoutes(app: App, deps: AnalyticsDeps): void {
         from: businessDate('first business date'),
         to: businessDate('last business date, included'),
         place_id: Several('only these places'),
+        source: Several(`of ${allSources.join(', ')}; ${itemisedSources.join(', ')} where none is given`),
       }),
       response: {
         200: Type.Object(
@@ -190,15 +191,21 @@ export function registerAnalyticsRoutes(app: App, deps: AnalyticsDeps): void {
       },
     },
     handler: async (request) => {
-      const parameters = request.query as { from?: string; to?: string; place_id?: Parameter };
+      const parameters = request.query as {
+        from?: string;
+        to?: string;
+        place_id?: Parameter;
+        source?: Parameter;
+      };
       const reader = new ParameterReader();
       const range = reader.range(parameters);
       const asked = reader.list('place_id', parameters.place_id);
+      const sources = reader.choices('source', parameters.source, allSources) ?? itemisedSources;
       reader.check();
       const places = limitPlaces(asked, request.principal.placeId);
       const results = await summarizePlaces(deps.pool, statements, {
         ...range,
-        sources: itemisedSources,
+        sources,
         ...(places === undefined ? {} : { places }),
       });
       return { results, next_cursor: null };

@@ -1,6 +1,6 @@
+import { maximumIdBytes } from '../base/ids.ts';
 import { currencyDigits, lineAmount, maximumAmountMinor, parseAmount, parseQuantity } from '../base/money.ts';
 import type { DailyLine, DailyProblem } from '../sales/daily-file.ts';
-import { maximumIdBytes } from '../sales/receipt.ts';
 import { type FieldName, fieldNames, type RawProduct } from './read-daily-xml.ts';
 
 const maximumIdCharacters = 256;

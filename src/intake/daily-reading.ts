@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
+import { maximumIdBytes } from '../base/ids.ts';
 import type { Config } from '../config.ts';
 import type { ReferenceSnapshot } from '../reference/reference.ts';
 import {
@@ -13,7 +14,6 @@ import {
   maximumProducts,
   maximumTotalMinor,
 } from '../sales/daily-file.ts';
-import { maximumIdBytes } from '../sales/receipt.ts';
 import { readProduct } from './daily-product.ts';
 import { DailyXmlReader, type RawProduct } from './read-daily-xml.ts';
 import { RefusedXml } from './refused-xml.ts';

@@ -63,6 +63,10 @@ function arrivalOf(
       `row ${position} is ${row.verdict}; only ${replayable.join(', ')} documents are replayed`,
     );
   }
+  if (row.source === 'daily') {
+    const message = `row ${position} is a daily file; send the file itself again, with ?replace=true to correct its day`;
+    throw new CodedError('invalid_parameters', message);
+  }
   const body = request.document ?? row.body;
   if (body === null) throw new CodedError('invalid_parameters', `row ${position} keeps no body`);
   return {
