@@ -76,7 +76,10 @@ function createBytes() {
   let size = 0;
   let digest: Buffer | undefined;
   return {
-    digest: () => (digest ??= hash.digest()),
+    digest(): Buffer {
+      digest ??= hash.digest();
+      return digest;
+    },
     head: () => head,
     size: () => size,
     add(bytes: Buffer): void {

@@ -50,6 +50,8 @@ export class DailyXmlReader {
   private hasDoctype = false;
   private hasContent = false;
   private lastEvent = 0;
+  /** The parser's own position is only right while it handles an event. */
+  private written = 0;
 
   constructor(handlers: DailyXmlHandlers) {
     this.handlers = handlers;
@@ -94,7 +96,8 @@ export class DailyXmlReader {
       const nul = slice.indexOf('\u0000');
       this.parser.write(nul === -1 ? slice : slice.slice(0, nul));
       if (nul !== -1) this.refuse('nul_character', 'the text holds a NUL character');
-      if (this.parser.position - this.lastEvent > maximumTokenCharacters) this.refuseLongToken();
+      this.written += slice.length;
+      if (this.written - this.lastEvent > maximumTokenCharacters) this.refuseLongToken();
     }
   }
 
