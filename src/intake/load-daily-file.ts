@@ -21,6 +21,8 @@ export type DailyDeps = {
   reference: Reference;
   config: Pick<Config, 'maximumFutureHours' | 'minimumDate' | 'intakeTimeoutMs'>;
   clock: Clock;
+  /** Of a file with gzip undone; 256 MiB where not given. */
+  maximumBytes?: number;
 };
 
 export type DailyOptions = DailySender & {
@@ -46,7 +48,8 @@ export async function loadDailyFile(
   const reading = new DailyReading({ current: deps.reference.current(), config, clock }, options);
   const bytes = createBytes();
   try {
-    await readFile(upload, reading, bytes, input, options.charset);
+    const limit = deps.maximumBytes ?? maximumFileBytes;
+    await readFile(upload, reading, bytes, input, { limit, charset: options.charset });
     if (!reading.hasProblems())
       return await upload.load(reading.file(bytes.digest()), clock.nowMs() + deps.config.intakeTimeoutMs);
     return await refuse(upload, reading, bytes, reading.allProblems(), clock);
@@ -96,7 +99,7 @@ async function readFile(
   reading: DailyReading,
   bytes: Bytes,
   input: AsyncIterable<Buffer>,
-  charset: string | undefined,
+  { limit, charset }: { limit: number; charset: string | undefined },
 ): Promise<void> {
   const decoder = createXmlDecoder(charset);
   for await (const chunk of input) {
@@ -104,7 +107,7 @@ async function readFile(
       // A copy, since a stream may use its buffer again while this one waits to be stored.
       const slice = Buffer.from(chunk.subarray(from, from + sliceBytes));
       bytes.add(slice);
-      if (bytes.size() > maximumFileBytes) throw tooLarge(bytes.size(), reading);
+      if (bytes.size() > limit) throw tooLarge(bytes.size(), limit, reading);
       reading.write(decoder.decode(slice));
       // From the first problem on, the rest is only read to name the others.
       if (reading.hasProblems()) continue;
@@ -117,8 +120,8 @@ async function readFile(
   if (!reading.hasProblems()) await upload.addLines(reading.takeLines());
 }
 
-function tooLarge(size: number, reading: DailyReading): RefusedXml {
-  const message = `${size} bytes or more, over the limit of ${maximumFileBytes}`;
+function tooLarge(size: number, limit: number, reading: DailyReading): RefusedXml {
+  const message = `${size} bytes or more, over the limit of ${limit}`;
   return new RefusedXml('body_too_large', message, reading.line());
 }
 

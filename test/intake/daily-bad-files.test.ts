@@ -112,6 +112,20 @@ test('a file that was cut off anywhere is told so, or at least never taken', asy
   );
 });
 
+test('a file over the limit is refused at the first byte too many, its beginning kept', async () => {
+  const body = fileOf(productOf().repeat(100));
+  assert.deepEqual(problemsOf(await readDaily(body, { maximumBytes: body.length })), []);
+  const over = await readDaily(body, { maximumBytes: body.length - 1, pieceBytes: 1000 });
+  assert.deepEqual(problemsOf(over), ['1  body_too_large']);
+  assert.equal(over.refused!.head.toString(), body.slice(0, 4096));
+});
+
+test('one element in many pieces is too long, and not gathered', async () => {
+  const name = `${'x'.repeat(60_000)}<!-- -->`.repeat(20);
+  const read = await readDaily(fileOf(productOf({ name })));
+  assert.deepEqual(problemsOf(read), ['1 /products/product/1/name too_long']);
+});
+
 test('document types and entities are refused, whatever they would stand for', async () => {
   const laughs = Array.from({ length: 9 }, (_, n) => `<!ENTITY l${n + 1} "${`&l${n};`.repeat(10)}">`).join(
     '',

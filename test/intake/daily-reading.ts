@@ -16,10 +16,14 @@ export const arrivedAtMs = Date.parse('2024-06-15T12:00:00Z');
 /** A file through the reader into a store that only remembers; in pieces of `pieceBytes`. */
 export async function readDaily(
   body: string | Buffer,
-  options: Partial<DailyOptions> & { pieceBytes?: number; places?: Parameters<typeof snapshotOf>[0] } = {},
+  options: Partial<DailyOptions> & {
+    pieceBytes?: number;
+    maximumBytes?: number;
+    places?: Parameters<typeof snapshotOf>[0];
+  } = {},
 ): Promise<ReadDaily> {
   const whole = Buffer.from(body as string);
-  const { pieceBytes = whole.length || 1, places, ...more } = options;
+  const { pieceBytes = whole.length || 1, places, maximumBytes, ...more } = options;
   const read: ReadDaily = {
     outcome: undefined as never,
     file: undefined,
@@ -59,6 +63,7 @@ export async function readDaily(
       reference: { current: () => current, refresh: async () => current },
       config: { maximumFutureHours: 48, minimumDate: '2000-01-01', intakeTimeoutMs: 1000 },
       clock: { nowMs: () => arrivedAtMs },
+      ...(maximumBytes === undefined ? {} : { maximumBytes }),
     },
     pieces(),
     {

@@ -51,7 +51,6 @@ test('a gigabyte of one thing, whatever it is, is refused in flat memory and lea
     instruction: 'too_long',
     dtd: 'dtd_refused',
     nesting: 'too_deep',
-    pieces: 'body_too_large',
     zeros: 'nul_character',
   };
   const before = [await count('stg.daily_line'), await count('stg.document_chunk')];

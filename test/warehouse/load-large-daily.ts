@@ -47,7 +47,6 @@ const kinds: Record<string, () => Generator<Buffer>> = {
   instruction: () => repeat('<?x ', 'x', gibibyte),
   dtd: () => repeat('<!DOCTYPE x [', '<!ENTITY a "a">', gibibyte),
   nesting: () => repeat('<sales_data date="2024-01-01">', '<a>', gibibyte),
-  pieces: () => repeat(`${opening}<name>`, `${'x'.repeat(60_000)}<!-- -->`, gibibyte),
   zeros: () => repeat(opening, '\0', gibibyte),
 };
 
