@@ -182,7 +182,9 @@ async function writeFile(
   const documentId = await staging.attach(client, position);
   // 4. Journal: exactly what was put in for the day is taken out, and the new file put in.
   const applied =
-    current === undefined ? null : (await readAppliedRows(client, [current], () => false)).get(current.journalPosition);
+    current === undefined
+      ? null
+      : (await readAppliedRows(client, [current], () => false)).get(current.journalPosition);
   const fresh = dailyContribution(file, documentId, settings);
   const signed = applied?.contribution ? [negated(applied.contribution), fresh] : [fresh];
   row.saleSeq = (current?.saleSeq ?? 0) + 1;
