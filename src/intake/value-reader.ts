@@ -26,7 +26,7 @@ const maximumSumMinor = 10 ** 15;
 export class ValueReader {
   readonly problems: Problem[] = [];
   readonly flags: Flag[] = [];
-  readonly arrival: Arrival;
+  private readonly arrival: Arrival;
   private readonly context: ParseContext;
   /** What a sender of negative amounts should do instead. */
   private readonly adviceOnNegative: string;

@@ -110,6 +110,19 @@ for (const [name, body, expected] of bodies) {
   });
 }
 
+test('what a message quotes of a broken body can be stored, wherever it is cut', () => {
+  for (let length = 0; length < 24; length++) {
+    const body = `{"${'x'.repeat(length)}${'😀'.repeat(12)}" 1, "\u0000": 2}`;
+    for (const text of [body, body.replace('" 1', '"\u0000')]) {
+      const incoming = parseText(text);
+      assert.ok(incoming.sale === undefined);
+      const [problem] = incoming.problems;
+      assert.equal(problem!.code, 'not_json');
+      assert.ok(problem!.message.isWellFormed() && !problem!.message.includes('\0'), problem!.message);
+    }
+  }
+});
+
 test('64 levels are read, 65 are not; brackets inside strings are no levels', () => {
   const nested = (levels: number) => parseChanged({ a: JSON.parse('['.repeat(levels) + ']'.repeat(levels)) });
   assert.deepEqual(problemsOf(nested(63)), []);
