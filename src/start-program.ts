@@ -13,12 +13,26 @@ import { registerDailyRoutes } from './intake/daily-routes.ts';
 import { registerIntakeRoutes } from './intake/routes.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
 import { openDailyStore, openWarehouse, type Warehouse } from './open-warehouse.ts';
+import { registerCatalogueRoutes } from './reference/catalogue-routes.ts';
 import { registerReferenceRoutes } from './reference/routes.ts';
 import { registerDailyReadRoutes } from './warehouse/daily-routes.ts';
 import { watchFoldHolder } from './warehouse/fold-holder.ts';
 import { tidyDaily } from './warehouse/name-daily.ts';
 import { createReattribution } from './warehouse/reattribute.ts';
 import { registerWarehouseRoutes } from './warehouse/routes.ts';
+
+/** Every capability with routes of its own. */
+const rooms = [
+  registerIntakeRoutes,
+  registerDailyRoutes,
+  registerWarehouseRoutes,
+  registerDailyReadRoutes,
+  registerReconciliationRoutes,
+  registerAnalyticsRoutes,
+  registerReferenceRoutes,
+  registerCatalogueRoutes,
+  registerTokenRoutes,
+];
 
 export type Program = {
   app: App;
@@ -75,20 +89,12 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
       authenticate,
       readiness: () => readiness(warehouse),
       registerRoutes: async (server) => {
-        registerIntakeRoutes(server, { stream, parse, config, clock: systemClock, metrics });
-        registerDailyRoutes(server, {
+        const deps = {
+          ...{ pool, reference, stream, parse, jobs, authenticate, config, metrics, clock: systemClock },
           store: dailyStore,
-          reference,
-          config,
-          clock: systemClock,
-          metrics,
-        });
-        registerWarehouseRoutes(server, { pool, stream, parse, config, clock: systemClock });
-        registerDailyReadRoutes(server, { pool });
-        registerReconciliationRoutes(server, { pool });
-        registerAnalyticsRoutes(server, { pool, reference, config, clock: systemClock });
-        registerReferenceRoutes(server, { pool, reference, jobs, config, clock: systemClock });
-        registerTokenRoutes(server, { pool, authenticate });
+          defaultTimeZone: config.defaultTimeZone,
+        };
+        for (const register of rooms) register(server, deps);
       },
     });
     lifecycle.onStop('http', () => app.close());

@@ -2,9 +2,10 @@ import type { Clock } from '../base/clock.ts';
 import { type Client, type Database, inTransaction } from '../base/db.ts';
 import { CodedError, type Problem } from '../base/errors.ts';
 import { isCurrency } from '../base/money.ts';
-import { isTimeZone, localTimeAt, parseTimestamp } from '../base/time.ts';
+import { isTimeZone, localTimeAt } from '../base/time.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Reference } from './reference.ts';
+import { isWritten, sinceRule, writtenSince } from './since.ts';
 
 export type PlaceChange = {
   place_name?: string;
@@ -105,19 +106,9 @@ function refuseWrongFields(change: PlaceChange): void {
   if (start !== undefined && !/^([01]\d|2[0-3]):[0-5]\d$/.test(start))
     wrong('business_day_start', 'invalid_time', 'business_day_start is not HH:MM');
   if (isWritten(change.since) && writtenSince(change.since) === undefined)
-    wrong('since', 'invalid_timestamp', 'since is no local date or date-time, "now" or "beginning"');
+    wrong('since', 'invalid_timestamp', `since ${sinceRule}`);
   if (errors.length > 0)
     throw new CodedError('invalid_parameters', errors.map((error) => error.message).join('; '), { errors });
-}
-
-const isWritten = (since: string | undefined): since is string =>
-  since !== undefined && since !== 'now' && since !== 'beginning';
-
-/** A date or a date-time without offset, to the second; the year 0 is none of PostgreSQL's. */
-function writtenSince(since: string): string | undefined {
-  const parsed = parseTimestamp(/^\d{4}-\d\d-\d\d$/.test(since) ? `${since}T00:00:00` : since);
-  if (parsed === null || parsed.offset !== undefined || parsed.local.startsWith('0000')) return undefined;
-  return parsed.local.slice(0, 19);
 }
 
 /** As the history stores it: null since the beginning; now is the local time in the zone held until now. */

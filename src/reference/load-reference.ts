@@ -1,27 +1,41 @@
 import type { Database } from '../base/db.ts';
 import type { Log } from '../base/log.ts';
-import { type Change, type PlaceHistory, placeHistoryOf, valueFor, zoneFor } from './place-history.ts';
+import { menuHistoryOf, productHistoryOf } from './catalogue-history.ts';
+import { type Change, placeHistoryOf, type Timeline, valueFor, zoneFor } from './place-history.ts';
 import type { Reference, ReferenceSnapshot } from './reference.ts';
 
+/** What decides where a sale counts, by kind and id; users have names only. */
+const builders = {
+  place: placeHistoryOf,
+  product: productHistoryOf,
+  restaurant: menuHistoryOf,
+};
+type Kind = keyof typeof builders;
+/** Finds the history of one thing; undefined where nothing was ever set. */
+type Lookup = { [K in Kind]: (id: string) => ReturnType<(typeof builders)[K]> | undefined };
+
 // One statement, so that the version and the changes are of one snapshot: a change that commits meanwhile is
-// in neither. All changes of each place that changed since the version in $1.
+// in neither. All changes of each thing that changed since the version in $1.
 const readChanges = `
-  select state.version as newest, c.id, c.version, to_char(c.since, 'YYYY-MM-DD"T"HH24:MI:SS') as since, c.fields
+  select state.version as newest, c.kind, c.id, c.version, to_char(c.since, 'YYYY-MM-DD"T"HH24:MI:SS') as since, c.fields
   from ops.reference_state as state
   left join (
-    select id, version, since, fields from ops.reference_change
-    where kind = 'place' and id in (select id from ops.reference_change where kind = 'place' and version > $1)
+    select kind, id, version, since, fields from ops.reference_change
+    where kind in ('place', 'product', 'restaurant')
+      and (kind, id) in (select kind, id from ops.reference_change where version > $1)
   ) as c on true
-  order by c.id, c.version`;
+  order by c.kind, c.id, c.version`;
 
-type ChangeRow = Change & { newest: number; id: string | null };
+type ChangeRow = Change & { newest: number; kind: Kind | null; id: string };
 
 export const defaultBusinessDayStart = '00:00';
 
+const keyOf = (kind: string, id: string) => `${kind} ${id}`;
+
 /** The reference history in memory; a snapshot is immutable, a refresh reads only what changed. */
 export function createReference(deps: { pool: Database; log: Log }): Reference {
-  let places = new Map<string, PlaceHistory>();
-  let current = snapshotOf(0, () => undefined);
+  let histories = new Map<string, unknown>();
+  let current = snapshotOf(0, lookupIn(histories));
   let reading: Promise<ReferenceSnapshot> | undefined;
   let following: Promise<ReferenceSnapshot> | undefined;
 
@@ -29,11 +43,10 @@ export function createReference(deps: { pool: Database; log: Log }): Reference {
     const { rows } = await deps.pool.query<ChangeRow>({ text: readChanges, values: [current.version] });
     const version = rows[0]!.newest;
     if (version === current.version) return current;
-    const next = new Map(places);
-    for (const [id, changes] of Map.groupBy(rows, (row) => row.id))
-      if (id !== null) next.set(id, placeHistoryOf(changes));
-    places = next;
-    current = snapshotOf(version, (placeId) => next.get(placeId));
+    const next = new Map(histories);
+    for (const [key, changes] of groupChanges(rows)) next.set(key, builders[changes[0]!.kind!](changes));
+    histories = next;
+    current = snapshotOf(version, lookupIn(next));
     return current;
   }
 
@@ -60,14 +73,21 @@ export function createReference(deps: { pool: Database; log: Log }): Reference {
   };
 }
 
-function snapshotOf(
-  version: number,
-  historyOf: (placeId: string) => PlaceHistory | undefined,
-): ReferenceSnapshot {
+function groupChanges(rows: readonly ChangeRow[]): Map<string, ChangeRow[]> {
+  const changes = rows.filter((row) => row.kind !== null);
+  return Map.groupBy(changes, (row) => keyOf(row.kind!, row.id));
+}
+
+function lookupIn(histories: ReadonlyMap<string, unknown>): Lookup {
+  const find = (kind: Kind) => (id: string) => histories.get(keyOf(kind, id));
+  return { place: find('place'), product: find('product'), restaurant: find('restaurant') } as Lookup;
+}
+
+function snapshotOf(version: number, lookup: Lookup): ReferenceSnapshot {
   return {
     version,
     placeSettings(placeId, time, defaultTimeZone) {
-      const place = historyOf(placeId);
+      const place = lookup.place(placeId);
       if (place === undefined)
         return { timeZone: defaultTimeZone, businessDayStart: defaultBusinessDayStart };
       return {
@@ -77,37 +97,45 @@ function snapshotOf(
       };
     },
     placeCurrency(placeId, time, defaultTimeZone) {
-      const place = historyOf(placeId);
+      const place = lookup.place(placeId);
       return place === undefined
         ? undefined
         : valueFor(place.currency, place.timeZone, time, defaultTimeZone);
+    },
+    productCategory(placeId, productId, time, defaultTimeZone) {
+      const zones = lookup.place(placeId)?.timeZone ?? [];
+      const held = (timeline: Timeline<string> | undefined) =>
+        timeline === undefined ? undefined : valueFor(timeline, zones, time, defaultTimeZone);
+      return held(lookup.restaurant(placeId)?.get(productId)) ?? held(lookup.product(productId));
     },
   };
 }
 
 /**
  * The whole history, as it stood at any version: sales are computed as they were computed then. A snapshot
- * costs nothing until a place is asked for, and places share what did not change between versions.
+ * costs nothing until something is asked for, and what did not change between versions is shared.
  */
 export async function readPastReference(
   client: Pick<Database, 'query'>,
 ): Promise<(version: number) => ReferenceSnapshot> {
   const { rows } = await client.query<ChangeRow>({ text: readChanges, values: [0] });
-  const changesOf = Map.groupBy(
-    rows.filter((row) => row.id !== null),
-    (row) => row.id,
-  );
-  const histories = new Map<Change, PlaceHistory>();
+  const changesOf = groupChanges(rows);
+  const histories = new Map<Change, unknown>();
+  const find = (version: number, kind: Kind) => (id: string) => {
+    const changes = changesOf.get(keyOf(kind, id));
+    const last = changes?.findLast((change) => change.version <= version);
+    if (changes === undefined || last === undefined) return undefined;
+    let history = histories.get(last);
+    if (history === undefined) {
+      history = builders[kind](changes.filter((change) => change.version <= version));
+      histories.set(last, history);
+    }
+    return history;
+  };
   return (version) =>
-    snapshotOf(version, (placeId) => {
-      const changes = changesOf.get(placeId);
-      const last = changes?.findLast((change) => change.version <= version);
-      if (changes === undefined || last === undefined) return undefined;
-      let history = histories.get(last);
-      if (history === undefined) {
-        history = placeHistoryOf(changes.filter((change) => change.version <= version));
-        histories.set(last, history);
-      }
-      return history;
-    });
+    snapshotOf(version, {
+      place: find(version, 'place'),
+      product: find(version, 'product'),
+      restaurant: find(version, 'restaurant'),
+    } as Lookup);
 }

@@ -8,6 +8,13 @@ export type ReferenceSnapshot = {
   placeSettings(placeId: string, time: LocalTime, defaultTimeZone: string): PlaceSettings;
   /** The currency of a place at that time, where one was set. */
   placeCurrency(placeId: string, time: LocalTime, defaultTimeZone: string): string | undefined;
+  /** The category of a product at that time: that of the place's menu, else of the catalogue, where either has one. */
+  productCategory(
+    placeId: string,
+    productId: string,
+    time: LocalTime,
+    defaultTimeZone: string,
+  ): string | undefined;
 };
 
 /** The newest snapshot this process knows, and a way to ask for a newer one. */

@@ -61,11 +61,9 @@ export const severalCategories = '*';
 /** Where neither the document nor the reference data names one. */
 const unknownCategory = 'unknown';
 
-function categoryOf(line: Line): string {
-  return line.category ?? unknownCategory;
-}
+type CategoryOf = (line: Line) => string;
 
-function sumByCategory(sale: Sale): Contribution['categories'] {
+function sumByCategory(sale: Sale, categoryOf: CategoryOf): Contribution['categories'] {
   const first = sale.lines[0];
   if (first !== undefined && sale.lines.length === 1) {
     return [[categoryOf(first), first.quantityMilli, first.amountMinor]];
@@ -83,7 +81,7 @@ function sumByCategory(sale: Sale): Contribution['categories'] {
   return [...rows.values()];
 }
 
-function sumByProduct(sale: Sale): Contribution['products'] {
+function sumByProduct(sale: Sale, categoryOf: CategoryOf): Contribution['products'] {
   const rows = new Map<string, Map<string, ProductRow>>();
   const result: Contribution['products'] = [];
   for (const line of sale.lines) {
@@ -111,10 +109,16 @@ function sumByProduct(sale: Sale): Contribution['products'] {
 
 /**
  * A pure function of the document, its arrival, and the reference history: null for a sale that does not
- * count (an order that is not closed).
+ * count (an order that is not closed). `catalogue` gives the category of a product whose line names none.
  */
-export function contributionOf(sale: Sale, receivedAtMs: number, place: PlaceSettings): Contribution | null {
+export function contributionOf(
+  sale: Sale,
+  receivedAtMs: number,
+  place: PlaceSettings,
+  catalogue: (productId: string) => string | undefined = () => undefined,
+): Contribution | null {
   if (sale.status !== 'closed') return null;
+  const categoryOf = (line: Line) => line.category ?? catalogue(line.productId) ?? unknownCategory;
   const time = resolveTime(sale.time, place.timeZone, place.businessDayStart);
   return {
     f: contributionFormat,
@@ -133,8 +137,8 @@ export function contributionOf(sale: Sale, receivedAtMs: number, place: PlaceSet
     nds: sale.ndsMinor,
     tips: sale.tipsMinor,
     discount: sale.discountMinor,
-    categories: sumByCategory(sale),
-    products: sumByProduct(sale),
+    categories: sumByCategory(sale, categoryOf),
+    products: sumByProduct(sale, categoryOf),
   };
 }
 

@@ -61,6 +61,17 @@ const weightPerStep = 200_000;
 
 const fiveMinutes = (column: string) => `date_bin('5 minutes', ${column}, 'epoch'::timestamptz)`;
 
+// Only a receipt and a daily file name the categories of their products themselves.
+const findByProduct = `
+  insert into stg.sale_product (product_id, business_date, source_id, source)
+  select distinct p->>0, (e->>'date')::date, b.source_id, b.source
+  from batch as b
+  cross join lateral jsonb_array_elements(b.contributions) as e
+  cross join lateral jsonb_array_elements(e->'products') as p
+  where b.source in ('transaction', 'order') and e->>'sign' = '1'
+  order by 1, 2, 3, 4
+  on conflict do nothing`;
+
 /**
  * One step of the fold: the next journal rows in order, every mart they touch, the marks of the periods that
  * are now behind, and the cursor, in one statement and so in one snapshot. $1 epoch, $2 to $4 cursor, $5 rows.
@@ -76,7 +87,7 @@ export function foldStatement(schema: MartSchema): string {
   const rows = 'select r.* from batch as b cross join lateral cdm.contribution_rows(b.contributions) as r';
   return `
   with next as materialized (
-    select epoch, xid, position, contributions, case when source = 'daily' then ${dailyWeight} else 1 end as weight
+    select epoch, xid, position, source, source_id, contributions, case when source = 'daily' then ${dailyWeight} else 1 end as weight
     from stg.journal
     where contributions is not null and (epoch, xid, position) > ($2::integer, $3::xid8, $4::bigint)
       and (epoch < $1 or xid < pg_snapshot_xmin(pg_current_snapshot()))
@@ -84,7 +95,7 @@ export function foldStatement(schema: MartSchema): string {
     limit $5
   ),
   batch as materialized (
-    select epoch, xid, position, contributions
+    select epoch, xid, position, source, source_id, contributions
     from (select *, sum(weight) over (order by epoch, xid, position) - weight as before from next) as weighed
     where before < ${weightPerStep}
   ),
@@ -98,6 +109,7 @@ export function foldStatement(schema: MartSchema): string {
     wholeFigures,
     `(${pulse(false, 'sale_at')} union all ${pulse(true, 'arrived_at')}) as slots`,
   )}),
+  findable as (${findByProduct}),
   days as materialized (select distinct place_id, period from whole),
   marked as (
     insert into ${schema}.dirty as d (level, place_id, period, mark)

@@ -5,8 +5,9 @@ import { sha256 } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { type Metrics, observeStage } from '../base/metrics.ts';
 import type { Reference, ReferenceSnapshot } from '../reference/reference.ts';
-import { type Contribution, contributionOf, negated } from '../sales/contribution.ts';
+import { type Contribution, negated } from '../sales/contribution.ts';
 import type { Arrival, Incoming, Outcome, Sale, Verdict } from '../sales/sale.ts';
+import { computeContribution } from './compute-contribution.ts';
 import { decideVerdict } from './decide-verdict.ts';
 import { appendRows, appendTroubles, type JournalRow, reservePositions } from './journal.ts';
 import { createNames } from './names.ts';
@@ -157,8 +158,7 @@ export function createLoader(deps: LoaderDeps) {
 
   function prepare(index: number, arrival: Incoming & { sale: Sale }, snapshot: ReferenceSnapshot): Prepared {
     const { sale } = arrival;
-    const settings = snapshot.placeSettings(sale.placeId, sale.time, arrival.resolved.timeZone);
-    const contribution = contributionOf(sale, arrival.receivedAtMs, settings);
+    const contribution = computeContribution(sale, arrival, snapshot);
     return {
       index,
       arrival,

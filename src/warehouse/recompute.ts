@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { binaryColumn, type Client, type Database, inTransaction, sqlState } from '../base/db.ts';
 import type { Reference, ReferenceSnapshot } from '../reference/reference.ts';
-import { type Contribution, contributionOf, negated } from '../sales/contribution.ts';
+import { type Contribution, negated } from '../sales/contribution.ts';
 import { dailyLocalTime, movedContribution } from '../sales/daily-file.ts';
 import type { Arrival, Incoming, Resolved, Source } from '../sales/sale.ts';
+import { computeContribution } from './compute-contribution.ts';
 
 /** A registered sale with the document it was computed from and what is applied for it. */
 export type Applied = {
@@ -76,8 +77,7 @@ export function recompute(
     snapshot,
   );
   if (parsed.sale === undefined) return undefined;
-  const settings = snapshot.placeSettings(parsed.sale.placeId, parsed.sale.time, applied.resolved.timeZone);
-  return contributionOf(parsed.sale, applied.receivedAtMs, settings);
+  return computeContribution(parsed.sale, applied, snapshot);
 }
 
 /** A daily file may be large: it is moved by what is recorded, not read again. */

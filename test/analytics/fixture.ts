@@ -96,6 +96,7 @@ const reference: Reference = {
       businessDayStart: places[placeId]?.dayStart ?? '00:00',
     }),
     placeCurrency: () => undefined,
+    productCategory: () => undefined,
   }),
   refresh: async () => reference.current(),
 };

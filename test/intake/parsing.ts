@@ -16,6 +16,7 @@ export function snapshotOf(places: Record<string, Place> = {}): ReferenceSnapsho
       businessDayStart: places[placeId]?.businessDayStart ?? '00:00',
     }),
     placeCurrency: (placeId) => places[placeId]?.currency,
+    productCategory: () => undefined,
   };
 }
 
