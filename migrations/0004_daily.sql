@@ -81,15 +81,28 @@ as $$
     select 1, l->>0, null, (l->>2)::bigint, 0, 1, (l->>1)::bigint, 0, 0 from jsonb_array_elements(c.categories) as l
     union all
     select 2, l->>1, l->>0, (l->>3)::bigint, 0, (l->>4)::bigint, (l->>2)::bigint, 0, 0 from jsonb_array_elements(c.products) as l
+    -- The fence (offset 0) keeps the groups from being set up for every sale that is no daily file.
     union all
-    select 1, d.category, null, sum(d.amount)::bigint, 0, 1, sum(d.quantity)::bigint, 0, 0
-    from stg.daily_line as d where c.lines is not null and d.document_id = c.lines group by d.category
+    select 1, d.category, null, d.amount, 0, 1, d.units, 0, 0
+    from (select c.lines as id where c.lines is not null offset 0) as file
+    cross join lateral (
+      select l.category, sum(l.amount)::bigint as amount, sum(l.quantity)::bigint as units
+      from stg.daily_line as l where l.document_id = file.id group by l.category
+    ) as d
     union all
-    select 2, d.category, d.product_id, sum(d.amount)::bigint, 0, 1, sum(d.quantity)::bigint, 0, 0
-    from stg.daily_line as d where c.lines is not null and d.document_id = c.lines group by d.product_id, d.category
+    select 2, d.category, d.product_id, d.amount, 0, 1, d.units, 0, 0
+    from (select c.lines as id where c.lines is not null offset 0) as file
+    cross join lateral (
+      select l.product_id, l.category, sum(l.amount)::bigint as amount, sum(l.quantity)::bigint as units
+      from stg.daily_line as l where l.document_id = file.id group by l.product_id, l.category
+    ) as d
     union all
-    select 2, '*', d.product_id, 0, 0, 1 - count(distinct d.category), 0, 0, 0
-    from stg.daily_line as d where c.lines is not null and d.document_id = c.lines
-    group by d.product_id having count(distinct d.category) > 1
+    select 2, '*', d.product_id, 0, 0, 1 - d.categories, 0, 0, 0
+    from (select c.lines as id where c.lines is not null offset 0) as file
+    cross join lateral (
+      select l.product_id, count(distinct l.category) as categories
+      from stg.daily_line as l where l.document_id = file.id
+      group by l.product_id having count(distinct l.category) > 1
+    ) as d
   ) as r
 $$;
