@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { isId } from '../src/base/ids.ts';
 import { readConfig } from '../src/config.ts';
@@ -41,4 +42,20 @@ test('a start with a DEFAULT_PLACE that is too long names it, beside whatever el
   assert.equal(code, 1);
   assert.match(output, /DEFAULT_PLACE takes 1 to 256 characters and at most 512 bytes/);
   assert.match(output, /PORT is "none"/);
+});
+
+test('.env.example names every variable that is read, and its values are the defaults', () => {
+  const read = readFileSync('src/config.ts', 'utf8');
+  const names = [...read.matchAll(/env\.([A-Z_]+)|\(\s*(?:env, )?'([A-Z][A-Z_]+)'/g)].map(
+    (match) => match[1] ?? match[2]!,
+  );
+  const example = Object.fromEntries(
+    [...readFileSync('.env.example', 'utf8').matchAll(/^([A-Z_]+)=(.*)$/gm)].map((match) => [
+      match[1]!,
+      match[2]!,
+    ]),
+  );
+  assert.deepEqual(Object.keys(example).sort(), [...new Set(names)].sort());
+  const asked = { portIsDefault: false, dataDirIsDefault: false };
+  assert.deepEqual(readConfig(example), { ...readConfig({}), ...asked });
 });

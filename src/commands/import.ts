@@ -16,6 +16,7 @@ const sources: readonly Source[] = ['receipt', 'transaction', 'order'];
 const shownReasons = 20;
 const someRejected = 2;
 const stoppedBySignal = 130;
+const goesOn = 'stopped; the same command goes on where it was';
 const defaultBatchDocuments = 1_000;
 const maximumBatchDocuments = 2_000;
 
@@ -35,6 +36,7 @@ async function importFile(file: string, options: Options): Promise<void> {
   });
   const warehouse = await unlessAborted(stop.signal, opening);
   if (warehouse === undefined) {
+    console.log(goesOn);
     process.exitCode = stoppedBySignal;
     return;
   }
@@ -66,7 +68,7 @@ export function printSummary(file: string, summary: ImportSummary): void {
     const resumed = summary.skipped > 0 ? `, after ${summary.skipped} of an earlier run` : '';
     console.log(`${file}: ${summary.documents} documents${parts}${resumed}`);
   }
-  if (summary.end === 'stopped') console.log('stopped; the same command goes on where it was');
+  if (summary.end === 'stopped') console.log(goesOn);
   for (const { line, reason } of summary.rejected.slice(0, shownReasons))
     console.log(`  line ${line}: ${reason}`);
   if (summary.rejectedCount === 0) return;

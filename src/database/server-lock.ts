@@ -2,6 +2,7 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError } from '../base/errors.ts';
+import { diskFull } from './disk-full.ts';
 
 const lockWaitMs = 180_000;
 const retryMs = 40;
@@ -17,9 +18,8 @@ export async function withServerLock<T>(
   work: () => Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
-  const name = path.join(dataDir, 'postgres.lock');
   const deadline = Date.now() + lockWaitMs;
-  let lock = tryLock(name);
+  let lock = tryLock(dataDir);
   while (lock === undefined) {
     signal?.throwIfAborted();
     if (Date.now() > deadline) {
@@ -29,7 +29,7 @@ export async function withServerLock<T>(
       );
     }
     await sleep(retryMs);
-    lock = tryLock(name);
+    lock = tryLock(dataDir);
   }
   try {
     return await work();
@@ -38,7 +38,8 @@ export async function withServerLock<T>(
   }
 }
 
-function tryLock(name: string): DatabaseSync | undefined {
+function tryLock(dataDir: string): DatabaseSync | undefined {
+  const name = path.join(dataDir, 'postgres.lock');
   let file: DatabaseSync | undefined;
   try {
     file = new DatabaseSync(name, { timeout: 0 });
@@ -47,9 +48,12 @@ function tryLock(name: string): DatabaseSync | undefined {
   } catch (error) {
     file?.close();
     if ((error as { errcode?: number }).errcode === sqliteBusy) return undefined;
+    const { message } = error as Error;
+    const full = diskFull(dataDir, message, error);
+    if (full !== undefined) throw full;
     throw new CodedError(
       'data_dir_unusable',
-      `${name} cannot be locked (${(error as Error).message}); make DATA_DIR writable for this user, or set another`,
+      `${name} cannot be locked (${message}); make DATA_DIR writable for this user, or set another`,
       { cause: error },
     );
   }
