@@ -4,6 +4,7 @@ import { CodedError, type Problem } from '../base/errors.ts';
 import { isCurrency } from '../base/money.ts';
 import { isTimeZone, localTimeAt } from '../base/time.ts';
 import type { Jobs } from '../jobs/jobs.ts';
+import { type Change, timelineOf, valueFor } from './place-history.ts';
 import type { Reference } from './reference.ts';
 import { isWritten, sinceRule, writtenSince } from './since.ts';
 
@@ -41,6 +42,10 @@ const insertChange = `
   insert into ops.reference_change (version, kind, id, since, fields, token_id)
   values ($1, 'place', $2, $3, $4, $5)`;
 
+const readNames = `
+  select version, to_char(since, 'YYYY-MM-DD"T"HH24:MI:SS') as since, fields from ops.reference_change
+  where kind = 'place' and id = $1 and fields ? 'place_name'`;
+
 /**
  * Writes a change of a place into the reference history. The re-attribution of the sales it touches is
  * queued in the same transaction. Error: `invalid_parameters` with every field that is wrong.
@@ -51,31 +56,26 @@ export async function changePlace(
   change: PlaceChange,
   tokenId?: string,
 ): Promise<ChangedPlace> {
-  refuseWrongFields(change);
-  const since = await sinceOf(deps, placeId, change.since);
-  const fields = Object.fromEntries(
-    attributionFields.flatMap((name) => (change[name] === undefined ? [] : [[name, change[name]]])),
-  );
+  const nowLocal = await localNow(deps, placeId);
+  refuse(wrongFields(change, nowLocal));
+  const since = sinceOf(change.since, nowLocal);
+  const attributes = fieldsOf(change, attributionFields);
+  const fields = { ...attributes, ...fieldsOf(change, ['place_name']) };
   const result = await inTransaction(deps.pool, async (client) => {
     // 1. Waits for the loads that use the version there is; none starts before our COMMIT.
     await client.query('select pg_advisory_xact_lock(7101)');
-    // 2. What is shown.
-    await client.query({
-      text: showPlace,
-      values: [placeId, change.place_name ?? null, change.groups ?? null],
-    });
-    // 3. The history, under a version of its own.
-    if (Object.keys(fields).length === 0)
-      return { reference_version: await readVersion(client), job_id: null };
-    const raised = await client.query<{ version: number }>(
-      'update ops.reference_state set version = version + 1 returning version',
-    );
-    const { version } = raised.rows[0]!;
-    await client.query({
-      text: insertChange,
-      values: [version, placeId, since, JSON.stringify(fields), tokenId ?? null],
-    });
+    // 2. The history, under a version of its own.
+    const version = Object.keys(fields).length === 0 ? await readVersion(client) : await raiseVersion(client);
+    if (Object.keys(fields).length > 0)
+      await client.query({
+        text: insertChange,
+        values: [version, placeId, since, JSON.stringify(fields), tokenId ?? null],
+      });
+    // 3. What is shown.
+    const name = change.place_name === undefined ? null : await nameAt(client, placeId, nowLocal);
+    await client.query({ text: showPlace, values: [placeId, name, change.groups ?? null] });
     // 4. The sales that are loaded already: the job exists exactly if the change does.
+    if (Object.keys(attributes).length === 0) return { reference_version: version, job_id: null };
     const loaded = await client.query({
       text: 'select exists (select from stg.sale where place_id = $1) as found',
       values: [placeId],
@@ -89,36 +89,77 @@ export async function changePlace(
   return result;
 }
 
+const fieldsOf = (change: PlaceChange, names: readonly (keyof PlaceChange)[]) =>
+  Object.fromEntries(names.flatMap((name) => (change[name] === undefined ? [] : [[name, change[name]]])));
+
+/** The name that holds now: one given for the past may have a later one after it. */
+async function nameAt(client: Client, placeId: string, local: string): Promise<string | undefined> {
+  const { rows } = await client.query<Change>({ text: readNames, values: [placeId] });
+  return valueFor(timelineOf<string>(rows, 'place_name'), [], { local }, 'UTC');
+}
+
+async function raiseVersion(client: Client): Promise<number> {
+  const { rows } = await client.query<{ version: number }>(
+    'update ops.reference_state set version = version + 1 returning version',
+  );
+  return rows[0]!.version;
+}
+
 async function readVersion(client: Client): Promise<number> {
   const { rows } = await client.query<{ version: number }>('select version from ops.reference_state');
   return rows[0]!.version;
 }
 
-function refuseWrongFields(change: PlaceChange): void {
-  const errors: Problem[] = [];
-  const wrong = (name: string, code: string, message: string) =>
-    errors.push({ pointer: `/body/${name}`, code, message });
-  if (change.time_zone !== undefined && !isTimeZone(change.time_zone))
-    wrong('time_zone', 'unknown_time_zone', `${change.time_zone} is not an IANA time zone`);
-  if (change.currency !== undefined && !isCurrency(change.currency))
-    wrong('currency', 'unknown_currency', `${change.currency} is not an ISO 4217 currency`);
-  const start = change.business_day_start;
-  if (start !== undefined && !/^([01]\d|2[0-3]):[0-5]\d$/.test(start))
-    wrong('business_day_start', 'invalid_time', 'business_day_start is not HH:MM');
-  if (isWritten(change.since) && writtenSince(change.since) === undefined)
-    wrong('since', 'invalid_timestamp', `since ${sinceRule}`);
+export function refuse(errors: Problem[]): void {
   if (errors.length > 0)
     throw new CodedError('invalid_parameters', errors.map((error) => error.message).join('; '), { errors });
 }
 
-/** As the history stores it: null since the beginning; now is the local time in the zone held until now. */
-async function sinceOf(
-  deps: PlaceChangeDeps,
-  placeId: string,
-  since: string | undefined,
-): Promise<string | null> {
+/** Everything that is wrong with a change beyond its shape; members of a wrong shape are passed over. */
+export function wrongFields(change: PlaceChange, nowLocal: string): Problem[] {
+  const errors: Problem[] = [];
+  const check = (
+    name: keyof PlaceChange,
+    isWrong: (text: string) => boolean,
+    code: string,
+    message: string,
+  ) => {
+    const value: unknown = change[name];
+    if (typeof value === 'string' && isWrong(value))
+      errors.push({ pointer: `/body/${name}`, code, message: message.replace('%', value) });
+  };
+  const isNoTime = (text: string) => isWritten(text) && writtenSince(text) === undefined;
+  const isLater = (text: string) => isWritten(text) && (writtenSince(text) ?? '') > nowLocal;
+  check('time_zone', (text) => !isTimeZone(text), 'unknown_time_zone', '% is not an IANA time zone');
+  check('currency', (text) => !isCurrency(text), 'unknown_currency', '% is not an ISO 4217 currency');
+  check(
+    'business_day_start',
+    (text) => !/^([01]\d|2[0-3]):[0-5]\d$/.test(text),
+    'invalid_time',
+    'business_day_start is not HH:MM',
+  );
+  check('since', isNoTime, 'invalid_timestamp', `since ${sinceRule}`);
+  if (change.place_name !== undefined)
+    check(
+      'since',
+      isLater,
+      'in_the_future',
+      'place_name is shown at once: give it apart, with no later since',
+    );
+  return errors;
+}
+
+/** As the history stores it: null since the beginning. */
+function sinceOf(since: string | undefined, nowLocal: string): string | null {
   if (since === 'beginning') return null;
-  if (isWritten(since)) return writtenSince(since)!;
+  return isWritten(since) ? writtenSince(since)! : nowLocal;
+}
+
+/** What the clock at the place shows, by the time zone held until now. */
+export async function localNow(
+  deps: Pick<PlaceChangeDeps, 'reference' | 'clock' | 'defaultTimeZone'>,
+  placeId: string,
+): Promise<string> {
   const nowMs = deps.clock.nowMs();
   const time = { local: new Date(nowMs).toISOString().slice(0, 19), offset: 'Z' };
   const { timeZone } = (await deps.reference.refresh()).placeSettings(placeId, time, deps.defaultTimeZone);

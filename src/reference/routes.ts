@@ -2,9 +2,10 @@ import { Type } from 'typebox';
 import type { Clock } from '../base/clock.ts';
 import type { Database } from '../base/db.ts';
 import type { Config } from '../config.ts';
+import { codedErrorOf } from '../http/problem.ts';
 import type { App } from '../http/server.ts';
 import type { Jobs } from '../jobs/jobs.ts';
-import { changePlace, type PlaceChange } from './change-place.ts';
+import { changePlace, localNow, type PlaceChange, refuse, wrongFields } from './change-place.ts';
 import { Place, placeExample, readPlaces } from './places.ts';
 import type { Reference } from './reference.ts';
 
@@ -79,6 +80,8 @@ export function registerReferenceRoutes(app: App, deps: ReferenceRoutesDeps): vo
   });
   app.put('/api/places/:id', {
     config: { access: { roles: ['admin'], bound: 'refused' } },
+    // What is wrong with the shape is told together with what is wrong with the values.
+    attachValidation: true,
     schema: {
       summary: 'Change a place; sales that are loaded already move to where they belong',
       tags: ['places'],
@@ -102,12 +105,12 @@ export function registerReferenceRoutes(app: App, deps: ReferenceRoutesDeps): vo
     handler: async (request) => {
       const { id } = request.params as { id: string };
       const changeDeps = { ...deps, defaultTimeZone: defaults.timeZone };
-      const changed = await changePlace(
-        changeDeps,
-        id,
-        request.body as PlaceChange,
-        request.principal.tokenId,
-      );
+      const change = request.body as PlaceChange;
+      if (request.validationError !== undefined) {
+        const shape = codedErrorOf(request.validationError).errors ?? [];
+        refuse([...shape, ...wrongFields(change ?? {}, await localNow(changeDeps, id))]);
+      }
+      const changed = await changePlace(changeDeps, id, change, request.principal.tokenId);
       const [place] = await readPlaces(deps, defaults, { limit: 1, placeId: id });
       return { ...place!, ...changed };
     },
