@@ -13,6 +13,10 @@ async function rebuild({ warehouse, log, metrics, signal }: Opened): Promise<voi
   console.log(
     `rebuilt: ${result.sales} sales read, ${result.recomputed} computed anew, marts generation ${result.generation}, ${seconds} s`,
   );
+  if (result.repaired > 0)
+    console.log(
+      `${result.repaired} sales whose registry row or journal rows did not fit together were put right`,
+    );
   if (result.unreadable > 0)
     console.log(`${result.unreadable} documents cannot be read under today's settings and stay as they were`);
 }

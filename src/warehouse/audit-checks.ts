@@ -64,11 +64,12 @@ function pointerCheck(): Check {
 
 /**
  * The marts are the sum of all that the journal ever put in and took out, so for each sale that must come to
- * its current contribution, once. Sales with a single row that puts in are right by themselves.
+ * its current contribution, once. Answers what does not, with how often it is counted and should be. Sales
+ * with a single row that puts in are right by themselves.
  */
-function sumCheck(identity: 'source' | 'place'): Check {
+export function unsummed(identity: 'source' | 'place'): string {
   const scope = (alias: string) => (identity === 'place' ? `${alias}.place_id` : "''::text");
-  const text = `
+  return `
     with moved as (
       select distinct j.source, j.source_id, ${scope('j')} as place_scope from stg.journal as j
       where j.sale_seq > 1 or jsonb_array_length(j.contributions) <> 1 or j.contributions @> '[{"sign": -1}]'
@@ -88,11 +89,16 @@ function sumCheck(identity: 'source' | 'place'): Check {
       cross join lateral jsonb_array_elements(j.contributions) as e
       where e->>'sign' = '1'
     )
-    select concat_ws(' ', source, source_id, nullif(place_scope, '')) as key,
-      coalesce(e.times, 0) || ' × ' || contribution as expected_counted,
-      coalesce(f.times, 0) || ' × ' || contribution as found_counted
+    select source, source_id, place_scope, contribution, coalesce(e.times, 0) as expected, coalesce(f.times, 0) as found
     from expected as e full join found as f using (source, source_id, place_scope, contribution)
-    where coalesce(e.times, 0) <> coalesce(f.times, 0)
+    where coalesce(e.times, 0) <> coalesce(f.times, 0)`;
+}
+
+function sumCheck(identity: 'source' | 'place'): Check {
+  const text = `
+    select concat_ws(' ', source, source_id, nullif(place_scope, '')) as key,
+      expected || ' × ' || contribution as expected_counted, found || ' × ' || contribution as found_counted
+    from (${unsummed(identity)}) as u
     order by key, expected_counted
     limit $1`;
   return { table: 'stg.journal', figures: ['counted'], adjusted: false, text };

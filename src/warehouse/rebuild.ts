@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client } from '../base/db.ts';
+import { type Client, inTransaction } from '../base/db.ts';
 import type { Log } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
+import { unsummed } from './audit-checks.ts';
 import { createFold } from './fold.ts';
 import {
   appliedColumns,
@@ -14,6 +15,8 @@ import {
   recomputeSales,
   type SaleKey,
 } from './recompute.ts';
+import { recountSales } from './recount.ts';
+import { beginLongRead, repairRegistry } from './repair-registry.ts';
 import { createRollUp } from './roll-up.ts';
 import { createNextMarts, dropNextMarts, swapMarts } from './swap-marts.ts';
 
@@ -26,7 +29,14 @@ export type RebuildDeps = RecomputeDeps & {
   signal?: AbortSignal;
 };
 
-export type Rebuilt = { sales: number; recomputed: number; unreadable: number; generation: number };
+export type Rebuilt = {
+  sales: number;
+  recomputed: number;
+  unreadable: number;
+  /** Rows of the registry, and histories of sales in the journal, that had to be put right. */
+  repaired: number;
+  generation: number;
+};
 
 /** Bodies may be a megabyte each. */
 const salesPerPage = 250;
@@ -50,11 +60,12 @@ export async function rebuildMarts(deps: RebuildDeps): Promise<Rebuilt> {
 
 async function rebuildInTurn(deps: RebuildDeps): Promise<Rebuilt> {
   try {
+    const repaired = await repair(deps);
     const recomputed = await recomputeAll(deps);
     await createNextMarts(deps.pool);
     const catchUp = await fillNextMarts(deps);
     const generation = await swapMarts({ ...deps, catchUp });
-    return { ...recomputed, generation };
+    return { ...recomputed, repaired, generation };
   } catch (error) {
     if (deps.signal?.aborted) await dropNextMarts(deps.pool);
     throw error;
@@ -73,7 +84,30 @@ async function waitForTurn(guard: Client, signal: AbortSignal | undefined): Prom
   }
 }
 
-async function recomputeAll(deps: RebuildDeps): Promise<Omit<Rebuilt, 'generation'>> {
+/** The registry as the journal has it, and the journal so that it adds up to that: the marts are its sum. */
+async function repair(deps: RebuildDeps): Promise<number> {
+  const { rows } = await deps.pool.query(
+    "select coalesce(identity, 'source') as identity from ops.installation",
+  );
+  const identity: 'source' | 'place' = rows[0]?.identity ?? 'source';
+  await deps.reference.refresh();
+  const registered = await repairRegistry(deps, identity);
+  const wrong = await inTransaction(
+    deps.pool,
+    async (client) => {
+      const text = `select distinct source_id, source, place_scope from (${unsummed(identity)}) as u order by 1, 2, 3`;
+      return (await client.query<SaleKey>(text)).rows;
+    },
+    beginLongRead,
+  );
+  for (let start = 0; start < wrong.length; start += salesPerPage) {
+    deps.signal?.throwIfAborted();
+    await recountSales(deps, wrong.slice(start, start + salesPerPage));
+  }
+  return registered + wrong.length;
+}
+
+async function recomputeAll(deps: RebuildDeps): Promise<Omit<Rebuilt, 'generation' | 'repaired'>> {
   const total = { sales: 0, recomputed: 0, unreadable: 0 };
   await deps.reference.refresh();
   let after: SaleKey | undefined = { source_id: '', source: '', place_scope: '' };

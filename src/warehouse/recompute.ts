@@ -124,10 +124,10 @@ export type Recomputed = { scanned: number; changed: number; unreadable: number 
 
 // By one column of one table, as the loader does: a locked row that another transaction has just changed is
 // checked again, and a join could lose it there.
-const lockSales = `
+export const lockSales = `
   select from stg.sale where source_id = any($1::text[]) order by source_id, source, place_scope for update`;
 
-const readLocked = `
+export const readLocked = `
   select ${appliedColumns}
   from unnest($1::text[], $2::text[], $3::text[]) as k(source_id, source, place_scope)
   join stg.sale as s on s.source_id = k.source_id and s.source = k.source and s.place_scope = k.place_scope
@@ -211,7 +211,7 @@ export function keyOf(applied: Applied): SaleKey {
   return { source_id: applied.sourceId, source: applied.source, place_scope: applied.placeScope };
 }
 
-function keyColumns(keys: readonly SaleKey[]): Buffer[] {
+export function keyColumns(keys: readonly SaleKey[]): Buffer[] {
   return [
     binaryColumn('text', keys, (key) => key.source_id),
     binaryColumn('text', keys, (key) => key.source),
@@ -226,12 +226,26 @@ async function appendChanges(
   version: number,
   changes: readonly Change[],
 ): Promise<void> {
-  if (changes.length === 0) return;
-  const list = changes.map(({ applied, fresh }) => ({ applied, fresh: fresh ?? null }));
-  const signed = list.map(({ applied, fresh }) => [
-    ...(applied.contribution === null ? [] : [negated(applied.contribution)]),
-    ...(fresh === null ? [] : [fresh]),
-  ]);
+  const list = changes.map(({ applied, fresh = null }) => ({
+    applied,
+    fresh,
+    signed: [
+      ...(applied.contribution === null ? [] : [negated(applied.contribution)]),
+      ...(fresh === null ? [] : [fresh]),
+    ],
+  }));
+  if (list.length > 0) await appendSigned(client, epoch, version, list);
+}
+
+export type Signed = { applied: Applied; fresh: Contribution | null; signed: Contribution[] };
+
+/** Leaves a `reattributed` row for each sale, and points the registry at it. The sales are locked. */
+export async function appendSigned(
+  client: Client,
+  epoch: number,
+  version: number,
+  list: readonly Signed[],
+): Promise<void> {
   await client.query({
     name: 'append-reattributed',
     text: appendReattributed,
@@ -242,7 +256,7 @@ async function appendChanges(
       binaryColumn('int4', list, (one) => one.applied.saleSeq + 1),
       binaryColumn('text', list, (one) => one.fresh?.place ?? one.applied.placeId),
       binaryColumn('text', list, (one) => one.fresh?.date ?? one.applied.businessDate),
-      binaryColumn('jsonb', signed, (entries) => JSON.stringify(entries)),
+      binaryColumn('jsonb', list, (one) => JSON.stringify(one.signed)),
       binaryColumn('int8', list, (one) => one.applied.documentPosition),
       binaryColumn('text', list, (one) => one.applied.version),
       binaryColumn('jsonb', list, (one) => JSON.stringify(one.applied.resolved)),
