@@ -23,6 +23,6 @@ async function rebuild({ warehouse, log, metrics, signal }: Opened): Promise<voi
 
 export function rebuildCommand(): Command {
   return new Command('rebuild')
-    .description('build the marts anew from the journal, beside a running program')
+    .description('make registry and marts right from the journal, beside a running program')
     .action(() => withWarehouse({ applicationName: 'tillstream-rebuild', followers: false }, rebuild));
 }

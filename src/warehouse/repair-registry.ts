@@ -26,6 +26,13 @@ type Repair = SaleKey & {
   content_hash: Buffer;
 };
 
+const document = `
+  select position, received_at, content_type, resolved, document, sha256(document) as hash
+  from stg.journal where source_id = any($1::text[])`;
+// Not pulled up into the join, which would then carry every document there is.
+const hashOnly =
+  'select position, sha256(document) as hash from stg.journal where sale_seq is not null offset 0';
+
 /**
  * The newest row of each sale in the journal against the registry's row: what is missing, what nobody sent,
  * and what says something else. `within` limits both sides to sales with a source id of $1.
@@ -37,13 +44,13 @@ const disagreeing = (identity: Identity, within: boolean) => `
     where j.sale_seq is not null ${within ? 'and j.source_id = any($1::text[])' : ''}
     order by j.source, j.source_id, place_scope, j.sale_seq desc, j.version desc, j.position desc
   ) as l
-  left join stg.journal as d on d.position = case l.verdict when 'reattributed' then l.replay_of else l.position end
+  left join (${within ? document : hashOnly}) as d on d.position = case l.verdict when 'reattributed' then l.replay_of else l.position end
   full join (select * from stg.sale ${within ? 'where source_id = any($1::text[])' : ''}) as s
     on s.source_id = l.source_id and s.source = l.source and s.place_scope = l.place_scope
   cross join lateral (select jsonb_path_query_first(l.contributions, '$[*] ? (@.sign == 1)') as entry) as c
   where s.source_id is null or l.source_id is null or s.version <> l.version or s.sale_seq <> l.sale_seq
     or s.journal_position <> l.position or s.journal_at <> l.received_at
-    or (s.canonical_hash is null and s.content_hash <> sha256(d.document))
+    or (s.canonical_hash is null and s.content_hash <> d.hash)
     or s.business_date <> (c.entry->>'date')::date or s.place_id <> c.entry->>'place'`;
 
 const key = `
@@ -53,7 +60,7 @@ const key = `
 const readRepairs = (identity: Identity) => `
   select ${key}, l.position, l.received_at, l.sale_seq, l.version, l.verdict, l.place_id,
     coalesce(l.reference_version, 0) as reference_version, l.contributions, d.document, d.received_at as document_at,
-    d.content_type, d.resolved, coalesce(sha256(d.document), s.content_hash, '') as content_hash
+    d.content_type, d.resolved, coalesce(d.hash, s.content_hash, '') as content_hash
   ${disagreeing(identity, true)}`;
 
 const lockSales = `
