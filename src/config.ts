@@ -18,6 +18,8 @@ export type Config = {
   logDir: string | undefined;
   adminToken: string | undefined;
   metricsToken: string | undefined;
+  /** Hashes the ids of erased people, so that later documents that name them are known. */
+  erasureKey: string | undefined;
   rateLimit: { requests: number; perMs: number } | undefined;
   trustProxy: boolean;
   basePath: string;
@@ -137,6 +139,7 @@ export function readConfig(env: Environment = process.env): Config {
     logDir: env.LOG_DIR ? path.resolve(env.LOG_DIR) : undefined,
     adminToken: readSecret(env, 'ADMIN_TOKEN', report),
     metricsToken: readSecret(env, 'METRICS_TOKEN', report),
+    erasureKey: readSecret(env, 'ERASURE_KEY', report),
     rateLimit: readRateLimit(env, report),
     trustProxy: flag('TRUST_PROXY', false),
     basePath: checked(

@@ -5,6 +5,8 @@ import { createLifecycle } from './base/lifecycle.ts';
 import type { Log } from './base/log.ts';
 import type { Metrics } from './base/metrics.ts';
 import type { Config } from './config.ts';
+import { createErasedCustomers } from './customers/erased-customers.ts';
+import { createCustomersFollower } from './customers/follow-customers.ts';
 import { migrate, pendingMigrations } from './database/migrate.ts';
 import { openDatabase } from './database/open-database.ts';
 import { parseDocument } from './intake/parse-document.ts';
@@ -18,7 +20,7 @@ import type { Stream } from './stream/stream.ts';
 import { createFold } from './warehouse/fold.ts';
 import { createGate } from './warehouse/gate.ts';
 import { ensurePartitions, settleInstallation } from './warehouse/installation.ts';
-import { createLoader } from './warehouse/load.ts';
+import { createLoader, type Erased } from './warehouse/load.ts';
 import { createDailyStore } from './warehouse/load-daily.ts';
 import { createRollUp } from './warehouse/roll-up.ts';
 
@@ -40,10 +42,11 @@ export type Warehouse = {
   epoch: number;
   reference: Reference;
   stream: Stream;
+  erased: Awaited<ReturnType<typeof createErasedCustomers>>;
   parse: (arrival: Arrival, snapshot?: ReferenceSnapshot) => Incoming;
   /** The configured defaults, as they are settled on arrival. */
   resolvedDefaults: Resolved;
-  /** Resolves once nothing is left to fold. */
+  /** Resolves once nothing is left to fold or to count. */
   settle(): Promise<void>;
   close(): Promise<void>;
 };
@@ -80,13 +83,16 @@ export async function openWarehouse(options: WarehouseOptions): Promise<Warehous
     const reference = createReference({ pool, log });
     await reference.refresh();
     const fold = createFold({ pool, epoch, log, metrics });
-    const followers = options.followers ? startFollowers(pool, fold, options, lifecycle) : undefined;
-    const loader = openLoader(pool, reference, epoch, options);
+    const { defaultTimeZone } = config;
+    const customers = createCustomersFollower({ pool, epoch, metrics, clock: systemClock, defaultTimeZone });
+    const followers = options.followers ? startFollowers(pool, fold, customers, options, lifecycle) : [];
+    const erased = await createErasedCustomers({ pool, erasureKey: config.erasureKey });
+    const loader = openLoader(pool, reference, epoch, erased, options);
     const gate = createGate({ pool, clock: systemClock, metrics });
     const direct = createDirectStream({
       load: async (batch) => {
         const outcomes = await loader.load(batch);
-        followers?.poke();
+        for (const follower of followers) follower.poke();
         countOutcomes(metrics, outcomes);
         return outcomes;
       },
@@ -102,6 +108,7 @@ export async function openWarehouse(options: WarehouseOptions): Promise<Warehous
       epoch,
       reference,
       stream,
+      erased,
       parse: (arrival, snapshot) =>
         parseDocument(arrival, {
           current: snapshot ?? reference.current(),
@@ -109,13 +116,10 @@ export async function openWarehouse(options: WarehouseOptions): Promise<Warehous
           // With a snapshot of its own, a sale that counts already is computed anew.
           accepted: snapshot !== undefined,
         }),
-      resolvedDefaults: {
-        placeId: config.defaultPlace,
-        currency: config.defaultCurrency,
-        timeZone: config.defaultTimeZone,
-      },
+      resolvedDefaults: defaultsOf(config),
       settle: async () => {
         while ((await fold.step()) > 0);
+        while ((await customers.step()) > 0);
       },
       close: () => lifecycle.stop(),
     };
@@ -125,13 +129,24 @@ export async function openWarehouse(options: WarehouseOptions): Promise<Warehous
   }
 }
 
-function openLoader(pool: Database, reference: Reference, epoch: number, options: WarehouseOptions) {
+function defaultsOf({ defaultPlace, defaultCurrency, defaultTimeZone }: Config): Resolved {
+  return { placeId: defaultPlace, currency: defaultCurrency, timeZone: defaultTimeZone };
+}
+
+function openLoader(
+  pool: Database,
+  reference: Reference,
+  epoch: number,
+  erased: Erased,
+  options: WarehouseOptions,
+) {
   const { config, log, metrics } = options;
   return createLoader({
     pool,
     reference,
     epoch,
     identity: config.identity,
+    erased,
     parse: (arrival, snapshot) => parseDocument(arrival, { current: snapshot, config }),
     log,
     metrics,
@@ -178,23 +193,20 @@ async function bringUpToDate(pool: Database, config: Config, log: Log): Promise<
 function startFollowers(
   pool: Database,
   fold: ReturnType<typeof createFold>,
+  customers: ReturnType<typeof createCustomersFollower>,
   options: WarehouseOptions,
   lifecycle: ReturnType<typeof createLifecycle>,
-): Follower {
+): Follower[] {
   const { log, metrics } = options;
-  const folding = startFollower({
-    name: 'fold',
-    log,
-    step: fold.step,
-    idleMs: foldIdleMs,
-    fullStep: fold.rowsPerStep,
-    restMs: foldRestMs,
-  });
+  const rhythm = { log, idleMs: foldIdleMs, restMs: foldRestMs };
+  const folding = startFollower({ ...rhythm, name: 'fold', step: fold.step, fullStep: fold.rowsPerStep });
   lifecycle.onStop('fold', () => folding.stop());
+  const counting = startFollower({ ...rhythm, name: 'customers', step: customers.step });
+  lifecycle.onStop('customers', () => counting.stop());
   const rollUp = createRollUp({ pool, log, metrics });
   const rolling = startFollower({ name: 'roll-up', log, step: rollUp.step, idleMs: rollUpIdleMs });
   lifecycle.onStop('roll-up', () => rolling.stop());
-  return folding;
+  return [folding, counting];
 }
 
 function keepPartitions(pool: Database, log: Log, lifecycle: ReturnType<typeof createLifecycle>): void {

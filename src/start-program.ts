@@ -1,3 +1,4 @@
+import { registerPopularityRoutes } from './analytics/popularity-routes.ts';
 import { registerReconciliationRoutes } from './analytics/reconciliation-routes.ts';
 import { registerAnalyticsRoutes } from './analytics/routes.ts';
 import { registerTokenRoutes } from './auth/routes.ts';
@@ -8,6 +9,10 @@ import { createLifecycle } from './base/lifecycle.ts';
 import type { Log } from './base/log.ts';
 import { createMetrics } from './base/metrics.ts';
 import type { Config } from './config.ts';
+import { workTagJobs } from './customers/apply-tag-rule.ts';
+import { workErasures } from './customers/rewrite-journal.ts';
+import { registerCustomerRoutes } from './customers/routes.ts';
+import { registerTagRuleRoutes } from './customers/tag-rule-routes.ts';
 import { type App, createServer } from './http/server.ts';
 import { registerDailyRoutes } from './intake/daily-routes.ts';
 import { registerIntakeRoutes } from './intake/routes.ts';
@@ -31,6 +36,9 @@ const rooms = [
   registerAnalyticsRoutes,
   registerReferenceRoutes,
   registerCatalogueRoutes,
+  registerPopularityRoutes,
+  registerCustomerRoutes,
+  registerTagRuleRoutes,
   registerTokenRoutes,
 ];
 
@@ -78,6 +86,9 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     const jobs = await createJobs({ connectionString: warehouse.connectionString, log, metrics });
     lifecycle.onStop('jobs', () => jobs.stop());
     await createReattribution({ pool, reference, parse, epoch: warehouse.epoch, log }).work(jobs);
+    const { defaultTimeZone } = config;
+    await workTagJobs({ pool, epoch: warehouse.epoch, clock: systemClock, defaultTimeZone }, jobs);
+    await workErasures({ pool, epoch: warehouse.epoch }, jobs);
 
     signal?.throwIfAborted();
     const admin = await ensureAdminToken({ pool, config, log });
@@ -91,8 +102,13 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
       registerRoutes: async (server) => {
         const deps = {
           ...{ pool, reference, stream, parse, jobs, authenticate, config, metrics, clock: systemClock },
-          store: dailyStore,
-          defaultTimeZone: config.defaultTimeZone,
+          ...{
+            epoch: warehouse.epoch,
+            erased: warehouse.erased,
+            erasureKey: config.erasureKey,
+            store: dailyStore,
+            defaultTimeZone,
+          },
         };
         for (const register of rooms) register(server, deps);
       },

@@ -1,9 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { systemClock } from '../src/base/clock.ts';
 import { createLog } from '../src/base/log.ts';
 import { createMetrics } from '../src/base/metrics.ts';
 import { type Config, readConfig } from '../src/config.ts';
+import { auditCustomers } from '../src/customers/audit-customers.ts';
 import { type Program, startProgram } from '../src/start-program.ts';
 import { auditMarts, type Difference } from '../src/warehouse/audit.ts';
 import { createRollUp } from '../src/warehouse/roll-up.ts';
@@ -77,6 +79,8 @@ export async function startTestProgram(env: Record<string, string> = {}): Promis
         parse: warehouse.parse,
         identity: config.identity,
         progress: () => {},
+        further: (client) =>
+          auditCustomers(client, { clock: systemClock, defaultTimeZone: config.defaultTimeZone }),
       });
       return audited.differences;
     },

@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream';
 import { type Static, Type } from 'typebox';
 import type { Database } from '../base/db.ts';
+import { csvChunks } from '../http/csv.ts';
 import type { App } from '../http/server.ts';
 import type { ReconciliationPosition, ReconciliationQuery } from '../warehouse/query-reconciliation.ts';
-import { csvChunks } from './csv.ts';
 import { isDate, limitPlaces, type Parameter, ParameterReader } from './read-parameters.ts';
 import { type Reconciliation, reconcile, reconciledColumns } from './reconciliation.ts';
 import { itemisedSources } from './sales-request.ts';

@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream';
 import { Type } from 'typebox';
 import { CodedError } from '../base/errors.ts';
+import { csvChunks } from '../http/csv.ts';
 import type { App } from '../http/server.ts';
 import { type AnalyticsDeps, answerSales } from './answer-sales.ts';
-import { csvChunks } from './csv.ts';
 import { summarizePlaces } from './place-summary.ts';
 import { createStatementNames } from './read-figures.ts';
 import { limitPlaces, type Parameter, ParameterReader } from './read-parameters.ts';

@@ -16,6 +16,7 @@ export const errorTable = {
   forbidden: { status: 403, title: 'The token has no role for this route' },
   foreign_place: { status: 403, title: 'The token is bound to another place' },
   not_acceptable: { status: 406, title: 'The answer is not offered in this form' },
+  not_configured: { status: 501, title: 'This needs a setting first' },
   not_found: { status: 404, title: 'There is no such thing' },
   method_not_allowed: { status: 405, title: 'This path does not take that method' },
   conflict: { status: 409, title: 'Another document of the same version was first' },

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
-import type { Queryable } from '../base/db.ts';
+import { systemClock } from '../base/clock.ts';
+import type { Client, Queryable } from '../base/db.ts';
+import { auditCustomers } from '../customers/audit-customers.ts';
 import { readPendingJobs } from '../jobs/pending-jobs.ts';
 import { type Audited, auditMarts } from '../warehouse/audit.ts';
 import { type Opened, withWarehouse } from './with-warehouse.ts';
@@ -16,7 +18,9 @@ async function audit({ warehouse, config, signal }: Opened): Promise<void> {
     if (process.stderr.isTTY) process.stderr.write(`\r${sales} sales recomputed`);
   };
   const { pool, parse } = warehouse;
-  const audited = await auditMarts({ pool, parse, identity: config.identity, progress, signal });
+  const { defaultTimeZone } = config;
+  const further = (client: Client) => auditCustomers(client, { clock: systemClock, defaultTimeZone });
+  const audited = await auditMarts({ pool, parse, identity: config.identity, progress, signal, further });
   if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
   printAudited(audited, (performance.now() - started) / 1000);
   if (audited.differences.length > 0) process.exitCode = 1;

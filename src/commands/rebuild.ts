@@ -1,13 +1,17 @@
 import { Command } from 'commander';
+import { systemClock } from '../base/clock.ts';
+import { createCustomersRebuild } from '../customers/rebuild-customers.ts';
 import { rebuildMarts } from '../warehouse/rebuild.ts';
 import { type Opened, withWarehouse } from './with-warehouse.ts';
 
-async function rebuild({ warehouse, log, metrics, signal }: Opened): Promise<void> {
+async function rebuild({ warehouse, config, log, metrics, signal }: Opened): Promise<void> {
   const started = performance.now();
   const progress = (step: string, done: number) => {
     if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${done} ${step}`);
   };
-  const result = await rebuildMarts({ ...warehouse, log, metrics, progress, signal });
+  const { defaultTimeZone } = config;
+  const further = createCustomersRebuild({ ...warehouse, metrics, clock: systemClock, defaultTimeZone });
+  const result = await rebuildMarts({ ...warehouse, log, metrics, progress, signal, further });
   if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   console.log(

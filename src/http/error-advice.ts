@@ -16,6 +16,7 @@ export const errorAdvice: Partial<Record<ErrorCode, string>> = {
   forbidden: 'Use a token with one of the roles that the route names.',
   foreign_place: 'Use a token bound to that place, or to none.',
   not_acceptable: 'Ask in Accept for one of the forms that the route offers.',
+  not_configured: 'Set what the detail names and start again.',
   not_found: 'Check the address and the id.',
   method_not_allowed: 'Use one of the methods in the header Allow.',
   conflict: 'The first document stands. To change the sale, send it with a higher revision.',

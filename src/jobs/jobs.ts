@@ -25,6 +25,8 @@ export type Jobs = {
     data: Record<string, unknown>,
   ): Promise<string | null>;
   work(queue: string, handler: JobHandler): Promise<void>;
+  /** A job at the times of a cron line, in a time zone, while any program runs. */
+  schedule(queue: string, cron: string, timeZone: string): Promise<void>;
   /** Jobs of a queue that are not done yet. */
   pending(queue: string): Promise<number>;
   /** Handlers are told to end; what they leave undone is taken up again after the next start. */
@@ -51,7 +53,7 @@ const queueOptions = {
   retentionSeconds: 3650 * 24 * 3600,
 };
 
-export const queues = ['reattribute'] as const;
+export const queues = ['reattribute', 'apply-tag-rule', 'age-tags', 'erase-customer'] as const;
 
 const countPending = `
   select count(*)::integer as pending from pgboss.job where name = $1 and state in ('created', 'retry', 'active')`;
@@ -115,6 +117,9 @@ export async function createJobs(deps: {
           boss.notifyWorker(worker);
         }
       });
+    },
+    async schedule(queue, cron, timeZone) {
+      await boss.schedule(queue, cron, {}, { tz: timeZone });
     },
     async pending(queue) {
       const { rows } = await boss.getDb().executeSql(countPending, [queue]);

@@ -18,6 +18,8 @@ export type CatalogueDeps = {
   jobs: Pick<Jobs, 'enqueue'>;
   clock: Clock;
   defaultTimeZone: string;
+  /** People who were erased: nothing is kept about them. */
+  erased: { refresh(): Promise<void>; isErased(customerId: string): boolean };
 };
 
 export type ChangedCatalogue = {
@@ -56,6 +58,11 @@ const namePlaces = `
   select id, name, now(), true from unnest($1::text[], $2::text[]) as i(id, name) order by id
   on conflict (place_id) do update set place_name = excluded.place_name, named_at = now(), named_by_hand = true`;
 
+const nameCustomers = `
+  insert into ops.customer as c (customer_id, customer_name, named_at)
+  select id, name, now() from unnest($1::text[], $2::text[]) as i(id, name) order by id
+  on conflict (customer_id) do update set customer_name = excluded.customer_name, named_at = excluded.named_at`;
+
 type Changed = { id: string; since: string | null; given: Record<string, unknown>; whole: object };
 
 /**
@@ -74,6 +81,7 @@ export async function changeCatalogue(
   const result = await inTransaction(deps.pool, async (client) => {
     // 1. Waits for the loads that use the version there is; none starts before our COMMIT.
     await client.query('select pg_advisory_xact_lock(7101)');
+    if (kind === 'user') await refuseErased(deps, entries, options.pointerOf);
     const changed = await findChanged(client, kind, entries, now);
     const counts = { changed: changed.length, unchanged: entries.length - changed.length };
     if (changed.length === 0)
@@ -151,6 +159,7 @@ async function writeNames(client: Client, kind: CatalogueKind, changed: readonly
     typeof given.name === 'string' ? [{ id, name: given.name }] : [],
   );
   if (kind === 'product') await nameThings(client, nameProducts, named, [true]);
+  if (kind === 'user') await nameThings(client, nameCustomers, named, []);
   if (kind !== 'restaurant') return;
   await nameThings(client, namePlaces, named, []);
   // A dish may stand on many menus; the last one names it.
@@ -177,6 +186,20 @@ async function nameThings(
   const ids = binaryColumn('text', list, (thing) => thing.id);
   const names = binaryColumn('text', list, (thing) => thing.name);
   await client.query({ text, values: [ids, names, ...more] });
+}
+
+/** Under the lock that an erasure takes too. */
+async function refuseErased(
+  { erased }: CatalogueDeps,
+  entries: readonly CatalogueEntry[],
+  pointerOf: (index: number) => string,
+): Promise<void> {
+  await erased.refresh();
+  const message = 'this person was erased, and nothing is kept about them';
+  const errors = entries.flatMap(({ id }, index) =>
+    erased.isErased(id) ? [{ pointer: pointerOf(index), code: 'erased_person', message }] : [],
+  );
+  if (errors.length > 0) throw new CodedError('invalid_parameters', message, { errors });
 }
 
 function refuseWrong(entries: readonly CatalogueEntry[], pointerOf: (index: number) => string): void {

@@ -72,6 +72,8 @@ export type Arrival = {
   contentType: string;
   body: Buffer;
   resolved: Resolved;
+  /** As it was sent, where something had to be left out of what is kept. */
+  originalBody?: Buffer;
   tokenId?: string;
   /** The place the token is bound to: a sale may neither come from nor go to another. */
   boundPlaceId?: string;

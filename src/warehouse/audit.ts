@@ -14,6 +14,8 @@ export type AuditDeps = {
   progress: (sales: number) => void;
   /** Ends the audit early; a statement that runs is cancelled. */
   signal?: AbortSignal;
+  /** What other followers of the journal keep, compared in the same snapshot. */
+  further?: (client: Client) => Promise<Difference[]>;
 };
 
 /** One figure of one row that is not what the journal says. */
@@ -88,6 +90,7 @@ async function compareAll(client: Client, deps: AuditDeps): Promise<Audited> {
     for (const row of rows) audited.differences.push(...differencesOf(check.table, check.figures, row));
     if (rows.length >= maximumDifferences) audited.complete = false;
   }
+  audited.differences.push(...((await deps.further?.(client)) ?? []));
   return audited;
 }
 

@@ -177,20 +177,29 @@ export function createFold(deps: FoldDeps) {
   return { step, rowsPerStep };
 }
 
-/** Journal rows past the fold's cursor, counted no further than `limit`. */
-export async function countTail(pool: Database, limit: number): Promise<number> {
+/**
+ * Journal rows past the slowest of the followers, counted no further than `limit`; a follower that reads
+ * a long history for the first time is not waited for.
+ */
+export async function countTail(
+  pool: Database,
+  limit: number,
+  followers: readonly ('fold' | 'customers')[] = ['fold', 'customers'],
+): Promise<number> {
   const { rows } = await pool.query<{ rows: number }>({
     name: 'count-tail',
     text: `
+      with slowest as materialized (
+        select epoch, xid, position from cdm.cursor where follower = any($2::text[]) and caught_up
+        order by epoch, xid, position limit 1
+      )
       select count(*) as rows from (
         select 1 from stg.journal
         where contributions is not null and (epoch, xid, position) > (
-          (select epoch from cdm.cursor where follower = 'fold'),
-          (select xid from cdm.cursor where follower = 'fold'),
-          (select position from cdm.cursor where follower = 'fold'))
+          (select epoch from slowest), (select xid from slowest), (select position from slowest))
         limit $1
       ) as tail`,
-    values: [limit],
+    values: [limit, followers],
   });
   return rows[0]!.rows;
 }

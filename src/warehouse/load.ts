@@ -5,6 +5,7 @@ import { sha256 } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { type Metrics, observeStage } from '../base/metrics.ts';
 import type { Reference, ReferenceSnapshot } from '../reference/reference.ts';
+import { canonicalHash } from '../sales/canonical-hash.ts';
 import { type Contribution, negated } from '../sales/contribution.ts';
 import type { Arrival, Incoming, Outcome, Sale, Verdict } from '../sales/sale.ts';
 import { computeContribution } from './compute-contribution.ts';
@@ -31,8 +32,17 @@ export type LoaderDeps = {
   identity: 'source' | 'place';
   /** Reads a document anew, as if it arrived under this version of the reference history. */
   parse: (arrival: Arrival, snapshot: ReferenceSnapshot) => Incoming;
+  /** People who were erased: documents that name them are loaded without. */
+  erased?: Erased;
   log: Log;
   metrics: Metrics;
+};
+
+/** As of a version of the reference history, which an erasure raises. */
+export type Erased = {
+  version(): number;
+  refresh(): Promise<void>;
+  strip(batch: readonly Incoming[]): readonly Incoming[];
 };
 
 /** How often a deadlock or a serialization failure is tried again before the caller is told. */
@@ -88,7 +98,9 @@ export function createLoader(deps: LoaderDeps) {
   async function loadWhole(arrived: readonly Incoming[]): Promise<Outcome[]> {
     for (let attempt = 1; ; attempt++) {
       const snapshot = deps.reference.current();
-      const batch = arrived.map((arrival) => readUnder(snapshot, arrival));
+      if (deps.erased !== undefined && deps.erased.version() < snapshot.version) await deps.erased.refresh();
+      const read = arrived.map((arrival) => readUnder(snapshot, arrival));
+      const batch = deps.erased?.strip(read) ?? read;
       const prepared = prepareBatch(batch, snapshot);
       try {
         const outcomes = await inTransaction(
@@ -162,7 +174,7 @@ export function createLoader(deps: LoaderDeps) {
     return {
       index,
       arrival,
-      contentHash: sha256(arrival.body),
+      contentHash: sha256(arrival.originalBody ?? arrival.body),
       placeScope: deps.identity === 'place' ? sale.placeId : '',
       contribution,
       businessDate: contribution?.date ?? sale.time.local.slice(0, 10),
@@ -299,7 +311,7 @@ function applyDocument(
       boundPlaceId: arrival.boundPlaceId,
       source: arrival.source,
     },
-    () => state.document !== null && sameValues(state.document, arrival.body),
+    () => isSameContent(state, arrival),
   );
   const row: JournalRow = {
     position,
@@ -328,6 +340,7 @@ function applyDocument(
     ...state.current,
     version: arrival.sale.version,
     contentHash: entry.contentHash,
+    canonicalHash: null,
     placeId: arrival.sale.placeId,
     journalPosition: position,
     saleSeq,
@@ -348,6 +361,12 @@ function refusedRow(arrival: Incoming, position: number): JournalRow {
     referenceVersion: undefined,
     keepBody: true,
   };
+}
+
+function isSameContent(state: SaleState, arrival: Incoming): boolean {
+  const { canonicalHash: known } = state.current;
+  if (known !== null) return canonicalHash(arrival.originalBody ?? arrival.body)?.equals(known) ?? false;
+  return state.document !== null && sameValues(state.document, arrival.body);
 }
 
 /** Equal as parsed values: key order and the spelling of numbers do not matter, unknown fields do. */

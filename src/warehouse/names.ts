@@ -21,10 +21,17 @@ const upsertProducts = `
     where excluded.product_name is not null and not p.named_by_hand
       and (p.named_at is null or p.product_name is null or p.named_at <= excluded.named_at)`;
 
-/** Keeps the names of places and products seen in sales: the newest sale's name wins. */
+const upsertCustomers = `
+  insert into ops.customer as c (customer_id, customer_name, named_at)
+  select * from unnest($1::text[], $2::text[], $3::timestamptz[]) as i(id, name, at) order by 1
+  on conflict (customer_id) do update set customer_name = excluded.customer_name, named_at = excluded.named_at
+    where c.named_at is null or c.named_at <= excluded.named_at`;
+
+/** Keeps the names of places, products and customers seen in sales: the newest sale's name wins. */
 export function createNames() {
   const places = new Map<string, Name>();
   const products = new Map<string, Name>();
+  const customers = new Map<string, Name>();
 
   function changed(known: Map<string, Name>, found: Map<string, Name>): [string, Name][] {
     return [...found].filter(([id, now]) => {
@@ -58,12 +65,14 @@ export function createNames() {
       const found = collect(batch);
       await writeKind(client, 'upsert-places', upsertPlaces, changed(places, found.places));
       await writeKind(client, 'upsert-products', upsertProducts, changed(products, found.products));
+      await writeKind(client, 'upsert-customers', upsertCustomers, changed(customers, found.customers));
     },
     /** Called after COMMIT, so that a rolled back batch is written again. */
     remember(batch: readonly Incoming[]): void {
       const found = collect(batch);
       merge(places, found.places);
       merge(products, found.products);
+      merge(customers, found.customers);
     },
   };
 }
@@ -88,27 +97,28 @@ function keepNewest(found: Map<string, Name>, id: string, name: string | undefin
   }
 }
 
-const collected = new WeakMap<
-  readonly Incoming[],
-  { places: Map<string, Name>; products: Map<string, Name> }
->();
+type Found = { places: Map<string, Name>; products: Map<string, Name>; customers: Map<string, Name> };
+const collected = new WeakMap<readonly Incoming[], Found>();
 
-/** Only products that are named are kept: an id needs no row to be shown. */
-function collect(batch: readonly Incoming[]): { places: Map<string, Name>; products: Map<string, Name> } {
+/** Only products and customers that are named are kept: an id needs no row to be shown. */
+function collect(batch: readonly Incoming[]): Found {
   const done = collected.get(batch);
   if (done !== undefined) return done;
   const places = new Map<string, Name>();
   const products = new Map<string, Name>();
+  const customers = new Map<string, Name>();
   for (const { sale } of batch) {
     if (sale === undefined) continue;
     // Near enough for "newest": a time without zone is compared as if it were UTC.
     const atMs = zonedInstantMs(sale.time);
     keepNewest(places, sale.placeId, sale.placeName, atMs);
+    if (sale.customerId !== undefined && sale.customerName !== undefined)
+      keepNewest(customers, sale.customerId, sale.customerName, atMs);
     for (const line of sale.lines) {
       if (line.name !== undefined) keepNewest(products, line.productId, line.name, atMs);
     }
   }
-  const found = { places, products };
+  const found = { places, products, customers };
   collected.set(batch, found);
   return found;
 }

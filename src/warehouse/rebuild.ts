@@ -18,7 +18,7 @@ import {
 import { recountSales } from './recount.ts';
 import { beginLongRead, repairRegistry } from './repair-registry.ts';
 import { createRollUp } from './roll-up.ts';
-import { createNextMarts, dropNextMarts, swapMarts } from './swap-marts.ts';
+import { createNextMarts, dropNextMarts, type FurtherMarts, swapMarts } from './swap-marts.ts';
 
 export type RebuildDeps = RecomputeDeps & {
   log: Log;
@@ -27,6 +27,8 @@ export type RebuildDeps = RecomputeDeps & {
   progress: (step: string, done: number) => void;
   /** Ends the rebuild between two steps; the old marts stay. */
   signal?: AbortSignal;
+  /** What else is built from the journal and swapped with the marts. */
+  further?: FurtherMarts;
 };
 
 export type Rebuilt = {
@@ -62,9 +64,10 @@ async function rebuildInTurn(deps: RebuildDeps): Promise<Rebuilt> {
   try {
     const repaired = await repair(deps);
     const recomputed = await recomputeAll(deps);
-    await createNextMarts(deps.pool);
+    await createNextMarts(deps.pool, deps.further);
     const catchUp = await fillNextMarts(deps);
     const generation = await swapMarts({ ...deps, catchUp });
+    await deps.further?.afterSwap();
     return { ...recomputed, repaired, generation };
   } catch (error) {
     if (deps.signal?.aborted) await dropNextMarts(deps.pool);
@@ -166,6 +169,7 @@ async function fillNextMarts(deps: RebuildDeps): Promise<() => Promise<void>> {
       rows += done;
       deps.progress('journal rows folded', rows);
     }
+    await deps.further?.catchUp();
   };
   await catchUp();
   let periods = 0;

@@ -17,6 +17,7 @@ export type Prepared = {
 export type Current = {
   version: string;
   contentHash: Buffer;
+  canonicalHash: Buffer | null;
   journalPosition: number;
   journalAtMs: number;
   saleSeq: number;
@@ -110,7 +111,7 @@ export function flagsText(arrival: Incoming & { sale: Sale }): string | null {
 // By one column of one table: a locked row that another transaction has just changed is checked again, and a
 // join could lose it there. Rows of another source or place under the same id are passed over below.
 const lockKnown = `
-  select s.source_id, s.source, s.place_scope, s.version, s.content_hash, s.journal_position, s.journal_at,
+  select s.source_id, s.source, s.place_scope, s.version, s.content_hash, s.canonical_hash, s.journal_position, s.journal_at,
     s.sale_seq, s.status, s.place_id, s.business_date
   from stg.sale as s
   where s.source_id = any($1::text[])
@@ -133,6 +134,7 @@ export async function lockRegistered(
     {
       version: row.version,
       contentHash: row.content_hash,
+      canonicalHash: row.canonical_hash,
       journalPosition: row.journal_position,
       journalAtMs: row.journal_at.getTime(),
       saleSeq: row.sale_seq,

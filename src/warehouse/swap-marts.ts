@@ -23,6 +23,16 @@ const martTables = [
   'category_chain_day',
 ] as const;
 
+/** Tables that another follower of the journal fills, which are built and swapped together with the marts. */
+export type FurtherMarts = {
+  tables: readonly string[];
+  /** Its row in the table of cursors, and the advisory lock that it writes under. */
+  follower: string;
+  lock: number;
+  catchUp(): Promise<void>;
+  afterSwap(): Promise<void>;
+};
+
 const swapLockTimeout = '500ms';
 const swapPauseMs = 200;
 
@@ -41,15 +51,17 @@ const readIndexes = `
   order by i.indexrelid`;
 
 /** Empty tables beside the marts, in the schema `cdm_next`; what an earlier rebuild left there goes. */
-export async function createNextMarts(pool: Database): Promise<void> {
+export async function createNextMarts(pool: Database, further?: FurtherMarts): Promise<void> {
+  const tables = [...martTables, ...(further?.tables ?? [])];
   await inTransaction(pool, async (client) => {
     // What could not be swapped is told before the work, not after it.
-    await readViews(client, 'cdm', martTables);
+    await readViews(client, 'cdm', tables);
     await client.query('drop schema if exists cdm_next cascade; create schema cdm_next');
-    for (const table of martTables) await createLike(client, table);
-    await client.query(
-      "insert into cdm_next.cursor (follower, epoch, xid, position) values ('fold', 0, '0', 0)",
-    );
+    for (const table of tables) await createLike(client, table);
+    await client.query({
+      text: "insert into cdm_next.cursor (follower, epoch, xid, position) select f, 0, '0', 0 from unnest($1::text[]) as f",
+      values: [['fold', ...(further === undefined ? [] : [further.follower])]],
+    });
   });
 }
 
@@ -78,13 +90,16 @@ export async function swapMarts(deps: {
   pool: Database;
   catchUp: () => Promise<void>;
   signal?: AbortSignal;
+  further?: FurtherMarts | undefined;
 }): Promise<number> {
+  const { further } = deps;
   // New tables have no statistics, and plans made without them read whole marts.
-  for (const table of martTables) await deps.pool.query(`analyze cdm_next.${table}`);
+  for (const table of [...martTables, ...(further?.tables ?? [])])
+    await deps.pool.query(`analyze cdm_next.${table}`);
   for (;;) {
     await deps.catchUp();
     try {
-      return await inTransaction(deps.pool, swapOnce);
+      return await inTransaction(deps.pool, (client) => swapOnce(client, further));
     } catch (error) {
       // A reader held a table for longer than others should wait behind us.
       if (sqlState(error) !== '55P03' && sqlState(error) !== '40P01') throw error;
@@ -94,16 +109,22 @@ export async function swapMarts(deps: {
   }
 }
 
-async function swapOnce(client: Client): Promise<number> {
+async function swapOnce(client: Client, further: FurtherMarts | undefined): Promise<number> {
+  const tables = [...martTables, ...(further?.tables ?? [])];
   // 1. Nobody writes the marts from here on.
   await client.query(`select pg_advisory_xact_lock(${foldLock}), pg_advisory_xact_lock(${rollUpLock})`);
+  if (further !== undefined) await client.query(`select pg_advisory_xact_lock(${further.lock})`);
   // 2. Nobody reads them: readers name the generation before any other table.
   await client.query(`set local lock_timeout = '${swapLockTimeout}'`);
   await client.query('lock table cdm.generation in access exclusive mode');
+  // Followers that are not rebuilt go on from where they are.
+  await client.query(`
+    lock table cdm.cursor in access exclusive mode;
+    insert into cdm_next.cursor select * from cdm.cursor on conflict do nothing`);
   // 3. The new tables take the place of the old ones, cursor and marks with them.
-  const views = await readViews(client, 'cdm', martTables);
+  const views = await readViews(client, 'cdm', tables);
   await dropViews(client, views);
-  for (const table of martTables) {
+  for (const table of tables) {
     await copyGrants(client, `cdm.${table}`, `cdm_next.${table}`);
     await client.query(`drop table cdm.${table}; alter table cdm_next.${table} set schema cdm`);
   }

@@ -150,7 +150,7 @@ export async function startAnalytics(): Promise<AnalyticsFixture> {
     },
     async fold() {
       // A transaction of another test on the same server holds the fold back for a moment.
-      while ((await countTail(pool, 1)) > 0) if ((await fold.step()) === 0) await sleep(10);
+      while ((await countTail(pool, 1, ['fold'])) > 0) if ((await fold.step()) === 0) await sleep(10);
     },
     async rollUp() {
       while ((await rollUp.step()) > 0);

@@ -4,6 +4,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { createPool } from '../../src/base/db.ts';
 import { createLog } from '../../src/base/log.ts';
 import { createMetrics } from '../../src/base/metrics.ts';
+import { createCustomersFollower } from '../../src/customers/follow-customers.ts';
 import { parseDocument } from '../../src/intake/parse-document.ts';
 import { createReference } from '../../src/reference/load-reference.ts';
 import type { Arrival, Incoming } from '../../src/sales/sale.ts';
@@ -18,6 +19,7 @@ import { receipt } from '../program.ts';
 let database: TestDatabase;
 let loader: ReturnType<typeof createLoader>;
 let fold: ReturnType<typeof createFold>;
+let customers: ReturnType<typeof createCustomersFollower>;
 const log = createLog('silent');
 const metrics = createMetrics();
 let reparse: LoaderDeps['parse'];
@@ -30,6 +32,7 @@ before(async () => {
   await ensurePartitions(pool, Date.now());
   const reference = createReference({ pool, log });
   await reference.refresh();
+  customers = createCustomersFollower({ pool, epoch, metrics, clock: systemClock, defaultTimeZone: 'UTC' });
   const config = { strictTotals: false, maximumFutureHours: 48, minimumDate: '2000-01-01' };
   reparse = (arrival, snapshot) => parseDocument(arrival, { current: snapshot, config });
   loader = createLoader({ pool, reference, epoch, identity: 'source', parse: reparse, log, metrics });
@@ -51,6 +54,7 @@ const count = async (text: string) =>
   (await database.pool.query(`select count(*) as n from ${text}`)).rows[0].n as number;
 const foldAll = async () => {
   while ((await fold.step()) > 0);
+  while ((await customers.step()) > 0);
 };
 
 test('transactions that commit out of order: the fold skips nothing', async () => {

@@ -85,7 +85,7 @@ for (const [what, statement] of damages) {
         'select source_id, version, status, place_id, business_date, content_hash from stg.sale order by 1',
       );
     const registered = await registry();
-    const newest = '(select max(sale_seq) from stg.journal where ' + sale + ')';
+    const newest = `(select max(sale_seq) from stg.journal where ${sale})`;
     await query(
       statement
         .replaceAll('sale_seq = 2', `sale_seq = ${newest}`)

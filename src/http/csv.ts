@@ -1,5 +1,5 @@
 export type CsvOptions = { separator: ',' | ';'; byteOrderMark: boolean };
-type Cell = string | number | null | undefined;
+export type Cell = string | number | null | undefined;
 
 /** A spreadsheet would run text that begins like this as a formula. */
 const formula = /^[=+\-@\t\r]/;
@@ -13,6 +13,11 @@ function cell(value: Cell, separator: string): string {
     : harmless;
 }
 
+/** One line of RFC 4180, with its end. */
+export function csvLine(cells: readonly Cell[], separator: string): string {
+  return `${cells.map((value) => cell(value, separator)).join(separator)}\r\n`;
+}
+
 /** RFC 4180, a chunk of a few hundred lines at a time; without columns there is no header. */
 export function* csvChunks(
   columns: readonly string[],
@@ -20,8 +25,7 @@ export function* csvChunks(
   options: CsvOptions,
 ): Generator<string> {
   const { separator } = options;
-  const line = (cells: readonly Cell[]) =>
-    `${cells.map((value) => cell(value, separator)).join(separator)}\r\n`;
+  const line = (cells: readonly Cell[]) => csvLine(cells, separator);
   let chunk = (options.byteOrderMark ? '\ufeff' : '') + (columns.length === 0 ? '' : line(columns));
   for (const row of rows) {
     chunk += line(row);

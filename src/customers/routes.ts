@@ -1,0 +1,204 @@
+import { Readable } from 'node:stream';
+import { Type } from 'typebox';
+import type { Database } from '../base/db.ts';
+import { CodedError } from '../base/errors.ts';
+import { csvLine } from '../http/csv.ts';
+import type { App } from '../http/server.ts';
+import { type EraseDeps, eraseCustomer } from './erase-customer.ts';
+import { findCustomer } from './find-customer.ts';
+import { csvColumns, customerCells, listCustomers, ruleOfTag } from './list-customers.ts';
+
+const Nullable = Type.Union([Type.String(), Type.Null()]);
+const total = {
+  currency: Type.String(),
+  orders: Type.Integer(),
+  units: Type.Number(),
+  spent: Type.Number(),
+};
+const Total = Type.Object(total);
+const listed = {
+  customer_id: 'g-1',
+  customer_name: 'Anna',
+  tags: ['pizza lover'],
+  counters: [{ currency: 'RUB', orders: 11, units: 25, spent: 12500 }],
+};
+const Listed = Type.Object({
+  customer_id: Type.String(),
+  customer_name: Nullable,
+  tags: Type.Array(Type.String()),
+  counters: Type.Array(Total),
+});
+const Page = Type.Object(
+  { results: Type.Array(Listed), next_cursor: Nullable },
+  { examples: [{ results: [listed], next_cursor: null }] },
+);
+const Customer = Type.Object(
+  {
+    customer_id: Type.String(),
+    user_id: Type.String(),
+    customer_name: Nullable,
+    as_of: Type.String({ description: 'what arrived until then is counted' }),
+    counters: Type.Array(Total),
+    categories: Type.Array(Type.Object({ category_id: Type.String(), category: Type.String(), ...total })),
+    products: Type.Array(Type.Object({ product_id: Type.String(), product_name: Nullable, ...total })),
+    tags: Type.Array(
+      Type.Object({
+        tag: Type.String(),
+        rule_id: Type.Integer(),
+        metric: Type.String(),
+        value: Type.Number(),
+        sale: Type.Union([Type.Object({ source: Type.String(), id: Type.String() }), Type.Null()], {
+          description: 'the sale that decided; none where a rule was applied to all',
+        }),
+        decided_at: Type.String(),
+      }),
+    ),
+    last_sales: Type.Array(
+      Type.Object({
+        source: Type.String(),
+        id: Type.String(),
+        place_id: Type.String(),
+        business_date: Type.String(),
+        at: Type.String(),
+        type: Type.String(),
+        currency: Type.String(),
+        total: Type.Number(),
+      }),
+    ),
+  },
+  {
+    examples: [
+      {
+        customer_id: 'g-1',
+        user_id: '8b515e41-af0a-5241-80ab-45666b3340ad',
+        customer_name: 'Anna',
+        as_of: '2026-01-31T09:00:00.000Z',
+        counters: listed.counters,
+        categories: [
+          {
+            category_id: 'b9d1bb0e-9b2c-5d2f-9f0f-0a7a5f3f6c55',
+            category: 'pizza',
+            currency: 'RUB',
+            orders: 11,
+            units: 25,
+            spent: 12500,
+          },
+        ],
+        products: [],
+        tags: [
+          {
+            tag: 'pizza lover',
+            rule_id: 1,
+            metric: 'orders',
+            value: 11,
+            sale: { source: 'order', id: '1371198' },
+            decided_at: '2026-01-31T09:00:00.000Z',
+          },
+        ],
+        last_sales: [
+          {
+            source: 'order',
+            id: '1371198',
+            place_id: 'ef8c42c19b7518a9aebec106',
+            business_date: '2026-01-30',
+            at: '2026-01-30T20:45:43.000Z',
+            type: 'sale',
+            currency: 'RUB',
+            total: 875,
+          },
+        ],
+      },
+    ],
+  },
+);
+
+type ListQuery = {
+  tag?: string;
+  cursor?: string;
+  limit?: number;
+  format?: string;
+  sep?: ',' | ';';
+  bom?: string;
+};
+
+/** Lines of the CSV as they are sent: the next page is read when the last one is on its way. */
+async function* csvOf(pool: Database, ruleId: number | undefined, query: ListQuery): AsyncGenerator<string> {
+  const separator = query.sep ?? ',';
+  yield (query.bom === '1' ? '\ufeff' : '') + csvLine(csvColumns, separator);
+  for await (const page of customerCells(pool, ruleId))
+    if (page.length > 0) yield page.map((cells) => csvLine(cells, separator)).join('');
+}
+
+function wantsCsv(format: string | undefined, accept: string | undefined): boolean {
+  if (format !== undefined && format !== 'csv' && format !== 'json')
+    throw new CodedError('not_acceptable', 'customers are answered as application/json or text/csv');
+  return format === 'csv' || (format === undefined && /\btext\/csv\b/i.test(accept ?? ''));
+}
+
+/** Customers with what they bought and their tags; neither can be limited to a place. */
+export function registerCustomerRoutes(app: App, deps: EraseDeps): void {
+  const { pool } = deps;
+  const config = { access: { roles: ['marketer'], bound: 'refused' } } as const;
+  app.get('/api/customers/', {
+    config,
+    schema: {
+      summary: 'Customers, those with a tag where one is given; JSON in pages or all of them as CSV',
+      tags: ['customers'],
+      querystring: Type.Object({
+        tag: Type.Optional(Type.String({ maxLength: 100 })),
+        cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,10}$' })),
+        limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
+        format: Type.Optional(Type.String({ description: 'json or csv, instead of the header Accept' })),
+        sep: Type.Optional(Type.Union([Type.Literal(','), Type.Literal(';')])),
+        bom: Type.Optional(Type.String({ description: '1 puts a byte order mark before the CSV' })),
+      }),
+      response: { 200: Page },
+    },
+    handler: async (request, reply): Promise<never> => {
+      const query = request.query as ListQuery;
+      const isCsv = wantsCsv(query.format, request.headers.accept);
+      const ruleId = query.tag === undefined ? undefined : await ruleOfTag(pool, query.tag);
+      if (isCsv) {
+        const file = Readable.from(csvOf(pool, ruleId, query));
+        return reply.type('text/csv; charset=utf-8').send(file as never) as never;
+      }
+      const { customers, next } = await listCustomers(pool, {
+        after: Math.min(Number(query.cursor ?? 0), 2_147_483_647),
+        limit: query.limit ?? 100,
+        ...(ruleId === undefined ? {} : { ruleId }),
+      });
+      return { results: customers, next_cursor: next === undefined ? null : String(next) } as never;
+    },
+  });
+  app.get('/api/customers/:id', {
+    config,
+    schema: {
+      summary: 'One customer: counters, tags with what decided them, last sales',
+      tags: ['customers'],
+      params: Type.Object({ id: Type.String({ minLength: 1, maxLength: 256 }) }),
+      response: { 200: Customer },
+    },
+    handler: async (request) => await findCustomer(pool, (request.params as { id: string }).id),
+  });
+  app.delete('/api/customers/:id', {
+    config: { access: { roles: ['admin'], bound: 'refused' } },
+    schema: {
+      summary: 'Erase a person; sums and numbers of customers stay as they are',
+      tags: ['customers'],
+      params: Type.Object({ id: Type.String({ minLength: 1, maxLength: 256 }) }),
+      response: {
+        202: Type.Object(
+          {
+            erasure_id: Type.Integer(),
+            job_id: Type.Union([Type.String(), Type.Null()], {
+              description: 'takes the id out of the journal; null where it was asked for before',
+            }),
+          },
+          { examples: [{ erasure_id: 1, job_id: '0f8fad5b-d9cb-469f-a165-70867728950e' }] },
+        ),
+      },
+    },
+    handler: async (request, reply) =>
+      reply.code(202).send(await eraseCustomer(deps, (request.params as { id: string }).id)),
+  });
+}
