@@ -2,7 +2,7 @@ import { type Client, type Database, inTransaction, sqlState } from '../base/db.
 import { CodedError } from '../base/errors.ts';
 import { sha256 } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
-import type { Metrics } from '../base/metrics.ts';
+import { type Metrics, observeStage } from '../base/metrics.ts';
 import type { Reference, ReferenceSnapshot } from '../reference/reference.ts';
 import { negated } from '../sales/contribution.ts';
 import {
@@ -64,7 +64,9 @@ export function createDailyStore(deps: DailyStoreDeps): DailyStore {
   ): Promise<DailyOutcome> {
     await staging.finish();
     if (!(await deps.admit(1, deadlineMs))) throw overloaded();
+    const started = performance.now();
     const written = await write(staging, sender, file);
+    observeStage(deps.metrics, 'processor', 'load', started);
     await tidyUp(staging, file, written);
     deps.metrics.messages.inc({
       role: 'processor',

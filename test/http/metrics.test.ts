@@ -52,4 +52,12 @@ test('every stage has its series from the start, and moves with the documents', 
   assert.equal(await documents('collector', 'direct', 'out', 'sent'), 3);
   for (const verdict of ['accepted', 'duplicate', 'rejected'])
     assert.equal(await documents('processor', 'direct', 'in', verdict), 1, verdict);
+
+  const loads = (await batches('processor', 'load'))!;
+  const product =
+    '<product><id>1</id><name>A</name><quantity>1</quantity><price>2</price><category>C</category></product>';
+  const file = `<sales_data date="2024-01-01"><products>${product}</products></sales_data>`;
+  const xml = { 'content-type': 'application/xml' };
+  assert.equal((await tested.call('POST', '/api/daily-sales/', file, xml)).status, 202);
+  assert.equal(await batches('processor', 'load'), loads + 1, 'a daily file is loaded too');
 });
