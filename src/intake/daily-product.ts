@@ -1,11 +1,11 @@
 import { maximumIdBytes } from '../base/ids.ts';
 import { currencyDigits, lineAmount, maximumAmountMinor, parseAmount, parseQuantity } from '../base/money.ts';
 import type { DailyLine, DailyProblem } from '../sales/daily-file.ts';
+import { quoteText } from './quote-text.ts';
 import { type FieldName, fieldNames, type RawProduct } from './read-daily-xml.ts';
 
 const maximumIdCharacters = 256;
 const maximumNameCharacters = 1_000;
-const maximumNumberCharacters = 64;
 
 /** One product as a line of the file, or everything that is wrong with it; amounts are in `currency`. */
 export function readProduct(
@@ -70,9 +70,9 @@ class ProductReader {
     if (text === undefined) return 0;
     const parsed = parseQuantity(text);
     if (parsed === 'too_many_decimals')
-      this.problem('quantity', parsed, `${shown(text)}: a quantity has at most 3 decimals`);
+      this.problem('quantity', parsed, `"${quoteText(text)}": a quantity has at most 3 decimals`);
     else if (typeof parsed === 'string') this.numberProblem('quantity', parsed, text);
-    else if (parsed <= 0) this.problem('quantity', 'not_positive', `${shown(text)}: must be over 0`);
+    else if (parsed <= 0) this.problem('quantity', 'not_positive', `"${quoteText(text)}": must be over 0`);
     else return parsed;
     return 0;
   }
@@ -83,16 +83,16 @@ class ProductReader {
     const digits = currencyDigits(this.currency);
     const parsed = parseAmount(text, digits);
     if (parsed === 'too_many_decimals')
-      this.problem('price', parsed, `${shown(text)}: ${this.currency} has ${digits} decimals`);
+      this.problem('price', parsed, `"${quoteText(text)}": ${this.currency} has ${digits} decimals`);
     else if (typeof parsed === 'string') this.numberProblem('price', parsed, text);
-    else if (parsed < 0) this.problem('price', 'negative', `${shown(text)}: must not be under 0`);
+    else if (parsed < 0) this.problem('price', 'negative', `"${quoteText(text)}": must not be under 0`);
     else return parsed;
     return 0;
   }
 
   private numberProblem(name: FieldName, code: 'not_a_number' | 'out_of_range', text: string): void {
     const message = code === 'out_of_range' ? 'is out of range' : 'is not a decimal number such as 1500.00';
-    this.problem(name, code, `${shown(text)} ${message}`);
+    this.problem(name, code, `"${quoteText(text)}" ${message}`);
   }
 
   private problem(name: FieldName, code: string, message: string): void {
@@ -101,8 +101,4 @@ class ProductReader {
     const pointer = `/products/product/${number}/${name}`;
     this.problems.push({ pointer, code, message: `line ${line}, product ${number}: ${message}`, line });
   }
-}
-
-function shown(text: string): string {
-  return `"${text.length > maximumNumberCharacters ? `${text.slice(0, maximumNumberCharacters)}…` : text}"`;
 }

@@ -15,6 +15,7 @@ import {
   maximumTotalMinor,
 } from '../sales/daily-file.ts';
 import { readProduct } from './daily-product.ts';
+import { quoteText } from './quote-text.ts';
 import { DailyXmlReader, type RawProduct } from './read-daily-xml.ts';
 import { RefusedXml } from './refused-xml.ts';
 
@@ -144,7 +145,7 @@ export class DailyReading {
       this.rootProblem('date', line, { code: 'missing', message: 'the attribute date is missing' });
     else if (isDay(date)) this.takeDate(date, line);
     else {
-      const message = `"${date.slice(0, 64)}" is not a date that exists, such as 2024-01-31`;
+      const message = `"${quoteText(date)}" is not a date that exists, such as 2024-01-31`;
       this.rootProblem('date', line, { code: 'invalid_date', message });
     }
   }

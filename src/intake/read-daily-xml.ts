@@ -1,4 +1,5 @@
 import { SaxesParser } from 'saxes';
+import { quoteText } from './quote-text.ts';
 import { RefusedXml } from './refused-xml.ts';
 
 export const fieldNames = ['id', 'name', 'quantity', 'price', 'category'] as const;
@@ -106,7 +107,7 @@ export class DailyXmlReader {
     if (!this.hasContent) throw new RefusedXml('empty_file', 'the file is empty');
     const inside = this.path.at(-1);
     if (inside !== undefined) {
-      const message = `the file ends inside <${shown(inside.name)}>, which began in line ${inside.line}: it was cut off; send it whole`;
+      const message = `the file ends inside <${quoteText(inside.name)}>, which began in line ${inside.line}: it was cut off; send it whole`;
       this.refuse('truncated', message);
     }
     this.parser.close();
@@ -121,7 +122,7 @@ export class DailyXmlReader {
     const parent = path.at(-1);
     const isUnknown = parent?.isUnknown === true || !this.isKnown(name, parent?.name);
     if (isUnknown && structure.has(name))
-      this.refuse('wrong_nesting', `<${name}> does not stand in <${shown(parent!.name)}>`);
+      this.refuse('wrong_nesting', `<${name}> does not stand in <${quoteText(parent!.name)}>`);
     path.push({ name, line, isUnknown });
     if (name === 'sales_data') {
       this.hasRoot = true;
@@ -142,18 +143,24 @@ export class DailyXmlReader {
     switch (parent) {
       case undefined:
         if (name !== 'sales_data')
-          this.refuse('wrong_root', `the root is <${shown(name)}>; a daily file has <sales_data>`);
+          this.refuse('wrong_root', `the root is <${quoteText(name)}>; a daily file has <sales_data>`);
         return true;
       case 'sales_data':
         return name === 'products';
       case 'products':
         if (name !== 'product')
-          this.refuse('wrong_nesting', `<${shown(name)}> stands in <products>, where only <product> does`);
+          this.refuse(
+            'wrong_nesting',
+            `<${quoteText(name)}> stands in <products>, where only <product> does`,
+          );
         return true;
       case 'product':
         return isField(name);
       default:
-        return this.refuse('wrong_nesting', `<${shown(name)}> stands in <${parent}>, which holds only text`);
+        return this.refuse(
+          'wrong_nesting',
+          `<${quoteText(name)}> stands in <${parent}>, which holds only text`,
+        );
     }
   }
 
@@ -211,15 +218,10 @@ export class DailyXmlReader {
   private refuseLongToken(): never {
     if (this.hasDoctype && !this.hasRoot) this.refuse('dtd_refused', dtdMessage);
     const inside = this.path.at(-1);
-    const where = inside === undefined ? '' : ` inside <${shown(inside.name)}>`;
+    const where = inside === undefined ? '' : ` inside <${quoteText(inside.name)}>`;
     this.refuse(
       'too_long',
       `a text, tag or comment${where} is over ${maximumTokenCharacters} characters; nothing after it was read`,
     );
   }
-}
-
-/** A name is repeated to the sender no longer than it is useful. */
-function shown(name: string): string {
-  return name.length > 64 ? `${name.slice(0, 64)}…` : name;
 }

@@ -1,4 +1,5 @@
 import type { DailyProblem } from '../sales/daily-file.ts';
+import { quoteText } from './quote-text.ts';
 
 /** What makes a file unreadable from some place on: nothing after it is looked at. */
 export class RefusedXml extends Error {
@@ -8,7 +9,8 @@ export class RefusedXml extends Error {
   readonly pointer: string;
 
   constructor(code: string, message: string, line?: number, pointer = '') {
-    super(message);
+    // What the parser says may hold any part of the file.
+    super(quoteText(message, 500));
     this.code = code;
     this.line = line;
     this.pointer = pointer;

@@ -1,3 +1,4 @@
+import { quoteText } from './quote-text.ts';
 import { RefusedXml } from './refused-xml.ts';
 
 /** An XML declaration stands at the very beginning and is short. */
@@ -67,7 +68,7 @@ function encodingOf(head: Buffer, charset: string | undefined): string {
   if (mark !== undefined) {
     if (mark !== 'utf-8') throw unsupported(mark);
     if (declared !== undefined && decoders[declared] !== 'utf-8') {
-      const message = `the file begins with the mark of UTF-8 and declares ${declared}; correct one of them`;
+      const message = `the file begins with the mark of UTF-8 and declares ${quoteText(declared)}; correct one of them`;
       throw new RefusedXml('unsupported_encoding', message, 1);
     }
     return mark;
@@ -96,7 +97,6 @@ function declaredEncoding(head: Buffer): string | undefined {
 }
 
 function unsupported(name: string): RefusedXml {
-  const shown = name.slice(0, 64);
-  const message = `the encoding ${shown} is not read; send the file in UTF-8 or windows-1251, and declare it`;
+  const message = `the encoding ${quoteText(name)} is not read; send the file in UTF-8 or windows-1251, and declare it`;
   return new RefusedXml('unsupported_encoding', message, 1);
 }

@@ -98,6 +98,26 @@ test('a rejected file names everything in one answer, and its beginning is in th
   }
 });
 
+test('what is quoted of a file can be stored, wherever it is cut', async () => {
+  const smiles = '😀'.repeat(40);
+  for (const offset of ['', 'x']) {
+    const bad = `${offset}${smiles}`;
+    const files = [
+      fileOf(productOf({ price: bad, quantity: bad })),
+      fileOf(productOf(), `date="${bad}"`),
+      `<a${offset}${'𐐀'.repeat(40)}/>`,
+      `<sales_data date="2024-01-01"></b${offset}${'𐐀'.repeat(400)}>`,
+      `<?xml version="1.0" encoding="a\u0000${bad}"?>${fileOf(productOf())}`,
+    ];
+    for (const file of files) {
+      const answer = await send(file);
+      assert.equal(answer.status, 422, JSON.stringify(answer.body));
+      const stored = await tested.call('GET', `/api/journal?problem=${answer.body.errors[0].code}&limit=1`);
+      assert.ok(stored.body.results[0].problems[0].message.length < 700);
+    }
+  }
+});
+
 test('other content types, broken gzip and gzip bombs are refused', async () => {
   assert.equal(
     (await send(dated('2024-03-01'), undefined, { 'content-type': 'application/json' })).status,
