@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DailyXmlReader } from '../../src/intake/read-daily-xml.ts';
 import { fileOf, problemsOf, productOf, readDaily } from './daily-reading.ts';
 
 const problems = async (body: string | Buffer) => problemsOf(await readDaily(body));
@@ -124,6 +125,16 @@ test('one element in many pieces is too long, and not gathered', async () => {
   const name = `${'x'.repeat(60_000)}<!-- -->`.repeat(20);
   const read = await readDaily(fileOf(productOf({ name })));
   assert.deepEqual(problemsOf(read), ['1 /products/product/1/name too_long']);
+  let kept = 0;
+  const reader = new DailyXmlReader({
+    root: () => {},
+    unknown: () => {},
+    product: ({ fields }) => {
+      kept = fields.get('name')!.text.length;
+    },
+  });
+  reader.write(fileOf(productOf({ name })));
+  assert.ok(kept > 1_000 && kept < 100_000, String(kept));
 });
 
 test('document types and entities are refused, whatever they would stand for', async () => {
