@@ -5,16 +5,25 @@ import { stopSignal, unlessAborted } from '../base/lifecycle.ts';
 import { createLog } from '../base/log.ts';
 import { createMetrics } from '../base/metrics.ts';
 import { readConfig } from '../config.ts';
+import { findKind } from '../imports/find-kind.ts';
 import { checkImport } from '../imports/open-import.ts';
 import { type ImportSummary, runImport } from '../imports/run-import.ts';
 import { openWarehouse } from '../open-warehouse.ts';
 import type { Source } from '../sales/sale.ts';
+import { importDaily, importReferenceFile, someRejected } from './import-other.ts';
 import { createProgressBar } from './progress-bar.ts';
+import { withWarehouse } from './with-warehouse.ts';
 
-type Options = { mapping?: string; source?: Source; place?: string; batch: number; again?: boolean };
+type Options = {
+  mapping?: string;
+  source?: Source;
+  place?: string;
+  batch: number;
+  again?: boolean;
+  replace?: boolean;
+};
 const sources: readonly Source[] = ['receipt', 'transaction', 'order'];
 const shownReasons = 20;
-const someRejected = 2;
 const stoppedBySignal = 130;
 const goesOn = 'stopped; the same command goes on where it was';
 const defaultBatchDocuments = 1_000;
@@ -22,6 +31,15 @@ const maximumBatchDocuments = 2_000;
 
 async function importFile(file: string, options: Options): Promise<void> {
   checkImport({ file, ...options });
+  const isMapped = options.mapping !== undefined || options.source !== undefined;
+  const kind = isMapped ? 'documents' : await findKind(file);
+  if (kind === 'documents') return await importDocuments(file, options);
+  await withWarehouse({ applicationName: 'tillstream-import', followers: true }, (opened) =>
+    kind === 'daily' ? importDaily(file, options, opened) : importReferenceFile(file, opened),
+  );
+}
+
+async function importDocuments(file: string, options: Options): Promise<void> {
   const config = readConfig();
   const log = createLog(config.logLevel === 'info' ? 'warn' : config.logLevel);
   const stop = new AbortController();
@@ -91,7 +109,7 @@ function readPlace(text: string): string {
 export function importCommand(): Command {
   return new Command('import')
     .description(
-      'load a file of receipts, transactions or orders: NDJSON, a JSON array, or CSV with a mapping; .gz is undone',
+      'load a file: receipts, transactions or orders as NDJSON, a JSON array, or CSV with a mapping; a daily XML file; users or restaurants as NDJSON; .gz is undone',
     )
     .argument('<file>')
     .option('--mapping <file>', 'how the columns of a CSV file become documents; see docs/import.md')
@@ -103,6 +121,7 @@ export function importCommand(): Command {
     .option('--place <id>', 'the place of documents that name none', readPlace)
     .option('--batch <documents>', 'how many are sent at once', readBatch, defaultBatchDocuments)
     .option('--again', 'send the whole file once more, although it was imported before')
+    .option('--replace', 'a daily file corrects the one that is stored for its place and date')
     .addHelpText(
       'after',
       `

@@ -75,7 +75,10 @@ export async function openImport(options: Options, defaultCurrency: string): Pro
 }
 
 /** The bytes of a file, gzip undone; a damaged one is an `import_failed`. */
-async function* readBytes(file: string, opened?: (source: ReadStream) => void): AsyncGenerator<Buffer> {
+export async function* readBytes(
+  file: string,
+  opened?: (source: ReadStream) => void,
+): AsyncGenerator<Buffer> {
   const source = createReadStream(file, { highWaterMark: chunkBytes });
   opened?.(source);
   const whole = file.endsWith('.gz') ? pipeline(source, createGunzip(), () => {}) : source;
