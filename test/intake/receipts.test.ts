@@ -12,6 +12,7 @@ test('the documented receipt becomes exactly this sale', () => {
   const arrival = arrivalOf(body);
   assert.deepEqual(parseDocument(arrival, contextOf()), {
     ...arrival,
+    referenceVersion: 1,
     sale: {
       source: 'receipt',
       sourceId: 'unique_transaction_id297',
