@@ -212,6 +212,13 @@ test('a token bound to a place sees no customers', async () => {
     assert.equal((await tested.call('GET', url, undefined, headers)).status, 403, url);
 });
 
+test('without a key nobody is erased, and the answer says what to set', async () => {
+  const { status, body } = await tested.call('DELETE', '/api/customers/guest');
+  assert.deepEqual([status, body.code], [501, 'not_configured']);
+  assert.match(body.detail, /ERASURE_KEY/);
+  assert.deepEqual(await tagsOf('guest'), ['regular']);
+});
+
 test('popularity by orders and by unique customers, for the periods that are counted', async () => {
   const cola = { items: [item('cola', 'c1')] };
   const past = (year: string, day: string) => ({
