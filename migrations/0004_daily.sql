@@ -9,7 +9,11 @@ create table stg.daily_document (
   position    bigint,
   -- Whether the names of its products were taken over.
   named       boolean     not null default false,
-  touched_at  timestamptz not null default now()
+  touched_at  timestamptz not null default now(),
+  -- Of the bytes and of the parsed values, from the moment it counts: a resend is known by either, also where
+  -- the registry was made anew from the journal.
+  content_hash   bytea,
+  canonical_hash bytea
 );
 create unique index daily_document_position on stg.daily_document (position) where position is not null;
 create index daily_document_unfinished on stg.daily_document (touched_at) where position is null or not named;

@@ -2,9 +2,6 @@ import type { Client } from '../base/db.ts';
 import { type DailyFile, dailySaleId } from '../sales/daily-file.ts';
 import type { Current } from './registry.ts';
 
-/** A day's row in the registry, locked by the transaction that read it. */
-export type CurrentFile = Current & { canonicalHash: Buffer | null };
-
 export type RegisteredFile = {
   file: DailyFile;
   placeScope: string;
@@ -15,14 +12,14 @@ export type RegisteredFile = {
 };
 
 const insertFresh = `
-  insert into stg.sale (source, source_id, place_scope, version, content_hash, canonical_hash, journal_position,
-    journal_at, sale_seq, status, place_id, business_date, reference_version)
-  values ('daily', $1, $2, $3, $4, $5, $6, $7, $8, 'closed', $10, $11, $9)
+  insert into stg.sale (source, source_id, place_scope, version, content_hash, journal_position, journal_at, sale_seq,
+    status, place_id, business_date, reference_version)
+  values ('daily', $1, $2, $3, $4, $5, $6, $7, 'closed', $9, $10, $8)
   on conflict do nothing`;
 
 const updateKnown = `
-  update stg.sale set version = $3, content_hash = $4, canonical_hash = $5, journal_position = $6, journal_at = $7,
-    sale_seq = $8, reference_version = $9
+  update stg.sale set version = $3, content_hash = $4, journal_position = $5, journal_at = $6, sale_seq = $7,
+    reference_version = $8
   where source = 'daily' and source_id = $1 and place_scope = $2`;
 
 function valuesOf(registered: RegisteredFile): unknown[] {
@@ -32,7 +29,6 @@ function valuesOf(registered: RegisteredFile): unknown[] {
     registered.placeScope,
     registered.version,
     file.contentHash,
-    file.canonicalHash,
     registered.position,
     new Date(file.receivedAtMs),
     registered.saleSeq,
@@ -57,8 +53,8 @@ const lockKnown = `
   from stg.sale where source_id = $1 and source = 'daily' and place_scope = $2
   for update`;
 
-/** The row that kept `insertFile` from inserting. */
-export async function lockFile(client: Client, file: DailyFile, placeScope: string): Promise<CurrentFile> {
+/** The day's row, which kept `insertFile` from inserting, locked. */
+export async function lockFile(client: Client, file: DailyFile, placeScope: string): Promise<Current> {
   const { rows } = await client.query({
     name: 'daily-lock',
     text: lockKnown,
@@ -77,4 +73,13 @@ export async function lockFile(client: Client, file: DailyFile, placeScope: stri
     placeId: row.place_id,
     businessDate: row.business_date,
   };
+}
+
+const readHashes = 'select content_hash, canonical_hash from stg.daily_document where document_id = $1';
+
+/** Byte-equal or value-equal files are one; `documentId` is that of the file which counts now. */
+export async function isSameFile(client: Client, documentId: number, file: DailyFile): Promise<boolean> {
+  const { rows } = await client.query({ name: 'daily-hashes', text: readHashes, values: [documentId] });
+  const { content_hash: bytes, canonical_hash: values } = rows[0] as Record<string, Buffer>;
+  return file.contentHash.equals(bytes!) || file.canonicalHash.equals(values!);
 }

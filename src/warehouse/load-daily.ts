@@ -4,7 +4,7 @@ import { sha256 } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { type Metrics, observeStage } from '../base/metrics.ts';
 import type { Reference, ReferenceSnapshot } from '../reference/reference.ts';
-import { negated } from '../sales/contribution.ts';
+import { type Contribution, negated } from '../sales/contribution.ts';
 import {
   type DailyFile,
   type DailyOutcome,
@@ -18,10 +18,10 @@ import {
   type RefusedFile,
 } from '../sales/daily-file.ts';
 import type { Arrival, Incoming } from '../sales/sale.ts';
-import { type CurrentFile, insertFile, lockFile, updateFile } from './daily-registry.ts';
+import { insertFile, isSameFile, lockFile, updateFile } from './daily-registry.ts';
 import { appendRows, appendTroubles, type JournalRow, reservePositions } from './journal.ts';
 import { nameInSteps, nameProducts } from './name-daily.ts';
-import { readAppliedRows } from './registry.ts';
+import { type Current, readAppliedRows } from './registry.ts';
 import { createStaging, type Staging } from './stage-daily.ts';
 
 export type DailyStoreDeps = {
@@ -162,7 +162,8 @@ async function writeFile(
   const registered = { file, placeScope, position, referenceVersion: snapshot.version };
   const isFresh = await insertFile(client, { ...registered, version: encodeVersion(0), saleSeq: 1 });
   const current = isFresh ? undefined : await lockFile(client, file, placeScope);
-  const verdict = decide(current, file, sender.replace);
+  const applied = current === undefined ? undefined : await readApplied(client, current);
+  const verdict = await decide(client, applied, file, sender.replace);
   const replacements =
     current === undefined ? 0 : Number(current.version) + (verdict === 'corrected' ? 1 : 0);
   const version = encodeVersion(replacements);
@@ -181,14 +182,10 @@ async function writeFile(
     return await writeUncounted(client, deps.epoch, staging, file, row);
 
   // 3. The products, which stand in rows already where there are many, are tied to the journal row.
-  const documentId = await staging.attach(client, position);
+  const documentId = await staging.attach(client, position, file);
   // 4. Journal: exactly what was put in for the day is taken out, and the new file put in.
-  const applied =
-    current === undefined
-      ? null
-      : (await readAppliedRows(client, [current], () => false)).get(current.journalPosition);
   const fresh = dailyContribution(file, documentId, settings);
-  const signed = applied?.contribution ? [negated(applied.contribution), fresh] : [fresh];
+  const signed = applied === undefined ? [fresh] : [negated(applied), fresh];
   row.saleSeq = (current?.saleSeq ?? 0) + 1;
   row.referenceVersion = snapshot.version;
   row.contributions = JSON.stringify(signed);
@@ -202,13 +199,25 @@ async function writeFile(
 }
 
 /** Byte-equal or value-equal files are one; another of the same day corrects only where that was asked for. */
-function decide(current: CurrentFile | undefined, file: DailyFile, replace: boolean): Written['verdict'] {
-  if (current === undefined) return 'accepted';
-  const isEqual =
-    current.contentHash.equals(file.contentHash) ||
-    current.canonicalHash?.equals(file.canonicalHash) === true;
-  if (isEqual) return 'duplicate';
+async function decide(
+  client: Client,
+  applied: Contribution | undefined,
+  file: DailyFile,
+  replace: boolean,
+): Promise<Written['verdict']> {
+  if (applied === undefined) return 'accepted';
+  if (await isSameFile(client, applied.lines!, file)) return 'duplicate';
   return replace ? 'corrected' : 'conflict';
+}
+
+/** What counts for the day now. */
+async function readApplied(client: Client, current: Current): Promise<Contribution> {
+  const { journalPosition } = current;
+  const rows = await readAppliedRows(client, [current], () => false);
+  const contribution = rows.get(journalPosition)?.contribution;
+  if (contribution === undefined || contribution === null)
+    throw new Error(`journal row ${journalPosition} of a registered daily file is missing or counts nothing`);
+  return contribution;
 }
 
 async function writeUncounted(

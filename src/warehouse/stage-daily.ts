@@ -1,6 +1,6 @@
 import { binaryColumn, type Client, type Database, type Queryable } from '../base/db.ts';
 import { CodedError } from '../base/errors.ts';
-import type { DailyLine } from '../sales/daily-file.ts';
+import type { DailyFile, DailyLine } from '../sales/daily-file.ts';
 
 /** Up to here a body stands in the journal row itself. */
 const wholeBodyBytes = 1024 * 1024;
@@ -103,17 +103,17 @@ export function createStaging(pool: Database) {
     wholeBody: (): Buffer | undefined => (chunks > 0 ? undefined : Buffer.concat(bytes)),
     isStaged: () => documentId !== undefined,
     /** Ties the file to its journal row, in the transaction that loads it; answers the document's id. */
-    async attach(client: Client, position: number): Promise<number> {
+    async attach(client: Client, position: number, file: DailyFile): Promise<number> {
       if (documentId === undefined) {
         const { rows } = await client.query<{ document_id: number }>(beginDocument);
         await writeLines(client, rows[0]!.document_id, lines);
-        return await tie(client, rows[0]!.document_id, position, false);
+        return await tie(client, rows[0]!.document_id, position, file);
       }
-      return await tie(client, documentId, position, false);
+      return await tie(client, documentId, position, file);
     },
     /** The same for a file that is kept but does not count: only its body stays. */
     async attachBody(client: Client, position: number): Promise<void> {
-      if (documentId !== undefined && chunks > 0) await tie(client, documentId, position, true);
+      if (documentId !== undefined && chunks > 0) await tie(client, documentId, position, undefined);
     },
     async dropLines(): Promise<void> {
       if (documentId !== undefined) await removeRows(pool, 'daily_line', documentId);
@@ -129,13 +129,26 @@ export function createStaging(pool: Database) {
 export type Staging = ReturnType<typeof createStaging>;
 
 const tieDocument = `
-  update stg.daily_document set position = $2, named = $3 where document_id = $1 and position is null`;
+  update stg.daily_document set position = $2, named = $3, content_hash = $4, canonical_hash = $5
+  where document_id = $1 and position is null`;
 
-async function tie(client: Client, documentId: number, position: number, named: boolean): Promise<number> {
+/** Without `file` only the body is kept, and there is nothing to name. */
+async function tie(
+  client: Client,
+  documentId: number,
+  position: number,
+  file: DailyFile | undefined,
+): Promise<number> {
   const { rowCount } = await client.query({
     name: 'daily-tie',
     text: tieDocument,
-    values: [documentId, position, named],
+    values: [
+      documentId,
+      position,
+      file === undefined,
+      file?.contentHash ?? null,
+      file?.canonicalHash ?? null,
+    ],
   });
   if (rowCount !== 1) throw givenUp();
   return documentId;
