@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from './base/clock.ts';
 import { createPool, type Database } from './base/db.ts';
 import { CodedError } from './base/errors.ts';
@@ -17,7 +18,7 @@ import type { Arrival, Incoming, Outcome, Resolved } from './sales/sale.ts';
 import { createDirectStream } from './stream/direct-stream.ts';
 import { type Follower, startFollower } from './stream/follow.ts';
 import type { Stream } from './stream/stream.ts';
-import { createFold } from './warehouse/fold.ts';
+import { countTail, createFold } from './warehouse/fold.ts';
 import { createGate } from './warehouse/gate.ts';
 import { ensurePartitions, settleInstallation } from './warehouse/installation.ts';
 import { createLoader, type Erased } from './warehouse/load.ts';
@@ -46,7 +47,7 @@ export type Warehouse = {
   parse: (arrival: Arrival, snapshot?: ReferenceSnapshot) => Incoming;
   /** The configured defaults, as they are settled on arrival. */
   resolvedDefaults: Resolved;
-  /** Resolves once nothing is left to fold or to count. */
+  /** Resolves once nothing is left to fold or to count, or after a minute where something holds that back. */
   settle(): Promise<void>;
   close(): Promise<void>;
 };
@@ -57,6 +58,8 @@ const foldIdleMs = 200;
 const foldRestMs = 100;
 const rollUpIdleMs = 1_000;
 const dayMs = 86_400_000;
+const longestSettleMs = 60_000;
+const settlePauseMs = 20;
 
 /** Opens the database (the running embedded one, one of our own, or DATABASE_URL), migrated, with its loader. */
 export async function openWarehouse(options: WarehouseOptions): Promise<Warehouse> {
@@ -117,10 +120,7 @@ export async function openWarehouse(options: WarehouseOptions): Promise<Warehous
           accepted: snapshot !== undefined,
         }),
       resolvedDefaults: defaultsOf(config),
-      settle: async () => {
-        while ((await fold.step()) > 0);
-        while ((await customers.step()) > 0);
-      },
+      settle: () => settle(pool, [fold, customers]),
       close: () => lifecycle.stop(),
     };
   } catch (error) {
@@ -177,6 +177,16 @@ export function openDailyStore(
 ): DailyStore {
   const { admit } = createGate({ pool, clock: systemClock, metrics });
   return createDailyStore({ pool, reference, epoch, identity: config.identity, admit, log, metrics });
+}
+
+async function settle(pool: Database, steps: readonly { step: () => Promise<number> }[]): Promise<void> {
+  const endMs = performance.now() + longestSettleMs;
+  while ((await countTail(pool, 1)) > 0 && performance.now() < endMs) {
+    let done = 0;
+    for (const { step } of steps) done += await step();
+    // The program's own followers have it in hand, or a transaction is still running.
+    if (done === 0) await sleep(settlePauseMs);
+  }
 }
 
 async function bringUpToDate(pool: Database, config: Config, log: Log): Promise<void> {

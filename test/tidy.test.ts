@@ -46,6 +46,8 @@ test('imports follow the layers', () => {
     for (const match of read(file).matchAll(/from '(\.[^']+)'/g)) {
       const target = path.relative(root, path.resolve(root, path.dirname(file), match[1]!));
       const [from, to] = [roomOf(file), roomOf(target)];
+      // The demo loads an example; nothing else of the program knows of one.
+      if (target.startsWith('examples/') && from === 'commands') continue;
       if (from === to) continue;
       if (!allowed[from]?.includes(to)) wrong.push(`${file} imports ${target}`);
       if (from === 'analytics' && to === 'warehouse' && !warehouseDoors.includes(path.basename(target)))

@@ -10,6 +10,7 @@ import { type Config, readConfig } from '../config.ts';
 import { runImport } from '../imports/run-import.ts';
 import { changePlace } from '../reference/change-place.ts';
 import { type Program, startProgram } from '../start-program.ts';
+import { loadOrders, printOrders } from './demo-orders.ts';
 import { printSummary } from './import.ts';
 import { printYear } from './print-year.ts';
 import { createProgressBar } from './progress-bar.ts';
@@ -72,6 +73,9 @@ async function demo(): Promise<void> {
     if (!stop.signal.aborted) {
       const access = await openAccess(program);
       await printYear(program.address, access.token, placeId);
+      await loadOrders(program, config, stop.signal);
+      await program.warehouse.settle();
+      await printOrders(program, access.token, config);
       printCommands(program, access.token);
       const till = { token: access.token, placeId, timeZone, menuFolder: example, seed: trickleSeed };
       const trickle = startTrickle(program, till);

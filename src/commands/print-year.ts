@@ -1,5 +1,7 @@
-type Row = {
+export type Row = {
   period?: string;
+  place_name?: string;
+  change_percent?: Record<string, number | null>;
   category?: string;
   net: number;
   receipts: number;
@@ -7,7 +9,8 @@ type Row = {
   average_receipt: number;
 };
 
-async function ask(address: string, token: string, query: string): Promise<Row[]> {
+/** Rows of the analytics, as everyone else gets them. */
+export async function ask(address: string, token: string, query: string): Promise<Row[]> {
   const response = await fetch(`${address}/api/analytics/sales?${query}`, {
     headers: { authorization: `Bearer ${token}` },
   });

@@ -66,6 +66,9 @@ test('the demo prints the year, its curls work as printed, receipts trickle in, 
   running.push(demo);
   await printed(demo, /Ctrl-C stops everything/);
   for (const figure of figures) assert.match(demo.output(), figure);
+  assert.match(demo.output(), /60 restaurants, the last 8 weeks/);
+  assert.match(demo.output(), /20000 accepted, \d+ corrected/);
+  assert.match(demo.output(), /tagged "regular" \(more than 10 orders\): [1-9]\d* guests/);
   const commands = demo.output().match(/^curl [^']*(?:'[^']*'[^'\n]*)+$/gm)!;
   assert.equal(commands.length, 2, demo.output());
   const [sent, read] = commands.map((command) =>
