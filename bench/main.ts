@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { measureLoading } from './measure-loading.ts';
+import { measureOrders } from './measure-orders.ts';
 import { measurePosts } from './measure-posts.ts';
 import { reportReads, timeReads } from './measure-reads.ts';
 import { type BenchProgram, startBenchProgram } from './program.ts';
@@ -13,6 +14,7 @@ import { createReport } from './report.ts';
 
 const settings = {
   posts: Number(process.env.BENCH_POSTS ?? 20_000),
+  orders: Number(process.env.BENCH_ORDERS ?? 50_000),
   streamed: Number(process.env.BENCH_STREAMED ?? 100_000),
   imported: Number(process.env.BENCH_IMPORTED ?? 1_000_000),
 };
@@ -67,5 +69,6 @@ await withProgram(async (program) => {
   await measurePosts(program, report, settings.posts);
   await measureLoading(program, report, settings.streamed);
 });
+await withProgram((program) => measureOrders(program, report, settings.orders));
 await withProgram(measureYear);
 report.write();
