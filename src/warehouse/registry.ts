@@ -8,6 +8,8 @@ export type Prepared = {
   index: number;
   arrival: Incoming & { sale: Sale };
   contentHash: Buffer;
+  /** Of the document as it came, where a person was taken out of it; else null. */
+  canonicalHash: Buffer | null;
   placeScope: string;
   contribution: Contribution | null;
   businessDate: string;
@@ -35,14 +37,14 @@ const insertFresh = `
     select i.*, nextval('stg.journal_position') as position
     from unnest($1::int4[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::text[], $8::text[],
         $9::text[], $10::timestamptz[], $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::bytea[], $15::text[],
-        $16::text[], $17::int8[])
+        $16::text[], $17::int8[], $20::bytea[])
       as i(index, source, place_scope, source_id, version, content_hash, status, place_id, business_date, received_at,
-        problems, resolved, contributions, document, content_type, token_id, replay_of)
+        problems, resolved, contributions, document, content_type, token_id, replay_of, canonical_hash)
   ),
   fresh as (
-    insert into stg.sale (source, place_scope, source_id, version, content_hash, journal_position, journal_at,
-      sale_seq, status, place_id, business_date, reference_version)
-    select source, place_scope, source_id, version, content_hash, position, received_at, 1, status, place_id,
+    insert into stg.sale (source, place_scope, source_id, version, content_hash, canonical_hash, journal_position,
+      journal_at, sale_seq, status, place_id, business_date, reference_version)
+    select source, place_scope, source_id, version, content_hash, canonical_hash, position, received_at, 1, status, place_id,
       business_date::date, $19
     from input
     order by source_id, source, place_scope
@@ -97,6 +99,7 @@ export async function registerFresh(
       ),
       epoch,
       referenceVersion,
+      binaryColumn('bytea', sales, (prepared) => prepared.canonicalHash),
     ],
   });
   return new Map(rows.map((row) => [row.index, row.position]));
@@ -184,12 +187,13 @@ export async function readAppliedRows(
 }
 
 const updateKnown = `
-  update stg.sale as s set version = i.version, content_hash = i.content_hash, canonical_hash = null,
+  update stg.sale as s set version = i.version, content_hash = i.content_hash, canonical_hash = i.canonical_hash,
     journal_position = i.position, journal_at = i.at, sale_seq = i.sale_seq, status = i.status, place_id = i.place_id,
     business_date = i.business_date::date, reference_version = $11
   from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::int8[], $7::timestamptz[], $8::int4[],
-      $9::text[], $10::text[], $12::text[])
-    as i(source_id, source, place_scope, version, content_hash, position, at, sale_seq, status, place_id, business_date)
+      $9::text[], $10::text[], $12::text[], $13::bytea[])
+    as i(source_id, source, place_scope, version, content_hash, position, at, sale_seq, status, place_id, business_date,
+      canonical_hash)
   where s.source_id = i.source_id and s.source = i.source and s.place_scope = i.place_scope`;
 
 export type Update = { prepared: Prepared; position: number; saleSeq: number };
@@ -218,6 +222,7 @@ export async function updateRegistered(
       binaryColumn('text', sales, (sale) => sale.placeId),
       referenceVersion,
       binaryColumn('text', updates, (update) => update.prepared.businessDate),
+      binaryColumn('bytea', updates, (update) => update.prepared.canonicalHash),
     ],
   });
 }

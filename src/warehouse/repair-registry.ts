@@ -60,7 +60,8 @@ const key = `
 const readRepairs = (identity: Identity) => `
   select ${key}, l.position, l.received_at, l.sale_seq, l.version, l.verdict, l.place_id,
     coalesce(l.reference_version, 0) as reference_version, l.contributions, d.document, d.received_at as document_at,
-    d.content_type, d.resolved, coalesce(d.hash, s.content_hash, '') as content_hash
+    d.content_type, d.resolved, 
+    case when s.canonical_hash is null then coalesce(d.hash, s.content_hash, '') else s.content_hash end as content_hash
   ${disagreeing(identity, true)}`;
 
 const lockSales = `
