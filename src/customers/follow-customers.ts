@@ -59,7 +59,7 @@ export function createCustomersFollower(deps: CustomersDeps) {
   // The counters being rebuilt have no other writer, and filling them must not hold up the live ones.
   const isLive = schema === 'cdm';
 
-  /** Answers how many journal rows were followed. */
+  /** Answers how many journal rows were followed; 0 also where another process holds the lock. */
   async function step(): Promise<number> {
     const started = performance.now();
     try {
@@ -77,7 +77,10 @@ export function createCustomersFollower(deps: CustomersDeps) {
   /** One transaction: counters, tags and their events, and the cursor, or nothing of it. */
   async function followBatch(client: Client): Promise<number> {
     // 1. One writer at a time; the cursor is read after the lock.
-    if (isLive) await client.query(`select pg_advisory_xact_lock(${customersLock})`);
+    if (isLive) {
+      const { rows } = await client.query(`select pg_try_advisory_xact_lock(${customersLock}) as held`);
+      if (!rows[0].held) return 0;
+    }
     const cursor = await client.query<JournalPlace & { caught_up: boolean }>(
       `select epoch, xid::text as xid, position, caught_up from ${schema}.cursor where follower = 'customers'`,
     );

@@ -66,14 +66,19 @@ test('a program killed in the middle of a re-attribution: the next one ends it',
   await holder.query('commit');
   holder.release();
   assert.equal(await moved(), 250);
-  assert.deepEqual(await query('select state from pgboss.job'), [{ state: 'active' }]);
+  assert.deepEqual(await query("select state from pgboss.job where name = 'reattribute'"), [
+    { state: 'active' },
+  ]);
   // As if the worker had been silent for a minute.
   await query("update pgboss.job set heartbeat_on = heartbeat_on - interval '1 minute'");
 
   await start();
-  while ((await query("select from pgboss.job where state <> 'completed'")).length > 0) await sleep(50);
+  while (
+    (await query("select from pgboss.job where name = 'reattribute' and state <> 'completed'")).length > 0
+  )
+    await sleep(50);
   assert.equal(await moved(), 700);
-  assert.deepEqual(await query('select output from pgboss.job'), [
+  assert.deepEqual(await query("select output from pgboss.job where name = 'reattribute'"), [
     { output: { sales: 450, scanned: 450, changed: 450, unreadable: 0 } },
   ]);
   const { code, output } = await runCommand(['audit'], env);
