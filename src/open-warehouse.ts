@@ -56,6 +56,8 @@ const poolConnections = 16;
 const foldIdleMs = 200;
 /** The tail of so long is read with every answer; a step of few rows costs nearly as much as one of many. */
 const foldRestMs = 100;
+/** Nobody adds up what the customers are behind, so they can wait for more rows; still under a second. */
+const customersRestMs = 400;
 const rollUpIdleMs = 1_000;
 const dayMs = 86_400_000;
 const longestSettleMs = 60_000;
@@ -99,6 +101,7 @@ export async function openWarehouse(options: WarehouseOptions): Promise<Warehous
         countOutcomes(metrics, outcomes);
         return outcomes;
       },
+      prepare: loader.computeAhead,
       admit: gate.admit,
       clock: systemClock,
       log,
@@ -211,7 +214,13 @@ function startFollowers(
   const rhythm = { log, idleMs: foldIdleMs, restMs: foldRestMs };
   const folding = startFollower({ ...rhythm, name: 'fold', step: fold.step, fullStep: fold.rowsPerStep });
   lifecycle.onStop('fold', () => folding.stop());
-  const counting = startFollower({ ...rhythm, name: 'customers', step: customers.step });
+  const counting = startFollower({
+    ...rhythm,
+    name: 'customers',
+    step: customers.step,
+    fullStep: customers.rowsPerStep,
+    restMs: customersRestMs,
+  });
   lifecycle.onStop('customers', () => counting.stop());
   const rollUp = createRollUp({ pool, log, metrics });
   const rolling = startFollower({ name: 'roll-up', log, step: rollUp.step, idleMs: rollUpIdleMs });

@@ -63,13 +63,13 @@ const fiveMinutes = (column: string) => `date_bin('5 minutes', ${column}, 'epoch
 
 // Only a receipt and a daily file name the categories of their products themselves.
 const findByProduct = `
-  insert into stg.sale_product (product_id, business_date, source_id, source)
-  select distinct p->>0, (e->>'date')::date, b.source_id, b.source
+  insert into stg.sale_product (product_id, business_date, place_id)
+  select distinct p->>0, (e->>'date')::date, e->>'place'
   from batch as b
   cross join lateral jsonb_array_elements(b.contributions) as e
   cross join lateral jsonb_array_elements(e->'products') as p
   where b.source in ('transaction', 'order') and e->>'sign' = '1'
-  order by 1, 2, 3, 4
+  order by 1, 2, 3
   on conflict do nothing`;
 
 /**
@@ -87,7 +87,7 @@ export function foldStatement(schema: MartSchema): string {
   const rows = 'select r.* from batch as b cross join lateral cdm.contribution_rows(b.contributions) as r';
   return `
   with next as materialized (
-    select epoch, xid, position, source, source_id, contributions, case when source = 'daily' then ${dailyWeight} else 1 end as weight
+    select epoch, xid, position, source, contributions, case when source = 'daily' then ${dailyWeight} else 1 end as weight
     from stg.journal
     where contributions is not null and (epoch, xid, position) > ($2::integer, $3::xid8, $4::bigint)
       and (epoch < $1 or xid < pg_snapshot_xmin(pg_current_snapshot()))
@@ -95,7 +95,7 @@ export function foldStatement(schema: MartSchema): string {
     limit $5
   ),
   batch as materialized (
-    select epoch, xid, position, source, source_id, contributions
+    select epoch, xid, position, source, contributions
     from (select *, sum(weight) over (order by epoch, xid, position) - weight as before from next) as weighed
     where before < ${weightPerStep}
   ),

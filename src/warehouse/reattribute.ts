@@ -35,14 +35,14 @@ const byPlace: Finder = {
 
 const soldProducts = `
   from stg.sale_product as p
-  join stg.sale as s on s.source_id = p.source_id and s.source = p.source
-  where p.product_id = $1 and s.reference_version < $2`;
+  join stg.sale as s on s.place_id = p.place_id and s.business_date = p.business_date
+  where p.product_id = $1 and s.reference_version < $2 and s.source in ('transaction', 'order')`;
 const byProduct: Finder = {
   count: `select count(*) as sales ${soldProducts}`,
   next: `
   select p.business_date, s.source_id, s.source, s.place_scope ${soldProducts} and p.business_date >= $3::date
-    and (p.business_date, p.source_id, p.source, s.place_scope) > ($3::date, $4, $5, $6)
-  order by p.business_date, p.source_id, p.source, s.place_scope
+    and (p.business_date, s.source_id, s.source, s.place_scope) > ($3::date, $4, $5, $6)
+  order by p.business_date, s.source_id, s.source, s.place_scope
   limit ${salesPerStep}`,
 };
 
@@ -86,7 +86,7 @@ export function createReattribution(deps: ReattributionDeps) {
     signal: AbortSignal | undefined,
   ): Promise<{ finder: Finder; ids: string[] }> {
     if (kind === 'product') {
-      // The fold keeps the list of sales by product: what was loaded before the change has to be in it.
+      // The fold keeps the list of where products were sold: what was loaded before the change has to be in it.
       await waitForFold(deps.pool, () => pause(signal));
       return { finder: byProduct, ids: await idsOf(changedProducts, version) };
     }
