@@ -57,7 +57,7 @@ const foldIdleMs = 200;
 /** The tail of so long is read with every answer; a step of few rows costs nearly as much as one of many. */
 const foldRestMs = 100;
 /** Nobody adds up what the customers are behind, so they can wait for more rows; still under a second. */
-const customersRestMs = 400;
+const customersRestMs = 150;
 const rollUpIdleMs = 1_000;
 const dayMs = 86_400_000;
 const longestSettleMs = 60_000;
