@@ -101,7 +101,6 @@ export async function openWarehouse(options: WarehouseOptions): Promise<Warehous
         countOutcomes(metrics, outcomes);
         return outcomes;
       },
-      prepare: loader.computeAhead,
       admit: gate.admit,
       clock: systemClock,
       log,

@@ -8,8 +8,6 @@ import type { Stream } from './stream.ts';
 
 export type DirectStreamDeps = {
   load: (batch: Incoming[]) => Promise<Outcome[]>;
-  /** What can be done for documents that wait for a load. */
-  prepare?: (documents: readonly Incoming[]) => void;
   /** Resolves once the warehouse has room for that many documents; false where the deadline came first. */
   admit: (count: number, deadlineMs: number) => Promise<boolean>;
   clock: Clock;
@@ -144,7 +142,6 @@ export function createDirectStream(deps: DirectStreamDeps): Stream {
       return new Promise((resolve, reject) => {
         queue.push({ documents, deadlineMs, resolve, reject });
         queued += documents.length;
-        if (running > 0) deps.prepare?.(documents);
         if (running === 0 || (running < loaders && queued >= secondLoaderDocuments)) void drain();
       });
     },

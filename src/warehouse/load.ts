@@ -58,7 +58,6 @@ export const beginLoad =
  */
 export function createLoader(deps: LoaderDeps) {
   const names = createNames();
-  const computed = new WeakMap<Incoming, Computed>();
 
   /** Answers an outcome per document, in order. Fails, having stored nothing, where the database does. */
   async function load(batch: readonly Incoming[]): Promise<Outcome[]> {
@@ -169,25 +168,13 @@ export function createLoader(deps: LoaderDeps) {
     return prepared;
   }
 
-  /** What a sale adds and its hash, remembered: documents that wait for a load are computed meanwhile. */
-  function compute(arrival: Incoming & { sale: Sale }, snapshot: ReferenceSnapshot): Computed {
-    let known = computed.get(arrival);
-    if (known?.version !== snapshot.version) {
-      const contribution = computeContribution(arrival.sale, arrival, snapshot);
-      const contentHash = sha256(arrival.originalBody ?? arrival.body);
-      known = { version: snapshot.version, contribution, contentHash };
-      computed.set(arrival, known);
-    }
-    return known;
-  }
-
   function prepare(index: number, arrival: Incoming & { sale: Sale }, snapshot: ReferenceSnapshot): Prepared {
     const { sale } = arrival;
-    const { contribution, contentHash } = compute(arrival, snapshot);
+    const contribution = computeContribution(sale, arrival, snapshot);
     return {
       index,
       arrival,
-      contentHash,
+      contentHash: sha256(arrival.originalBody ?? arrival.body),
       canonicalHash: arrival.originalBody === undefined ? null : canonicalHash(arrival.originalBody),
       placeScope: deps.identity === 'place' ? sale.placeId : '',
       contribution,
@@ -263,19 +250,8 @@ export function createLoader(deps: LoaderDeps) {
     }
   }
 
-  return {
-    load,
-    /** Does ahead what a load would do first. */
-    computeAhead(batch: readonly Incoming[]): void {
-      const snapshot = deps.reference.current();
-      for (const arrival of batch)
-        if (arrival.sale !== undefined && arrival.referenceVersion === snapshot.version)
-          compute(arrival, snapshot);
-    },
-  };
+  return { load };
 }
-
-type Computed = { version: number; contribution: Contribution | null; contentHash: Buffer };
 
 export type Loader = ReturnType<typeof createLoader>;
 
