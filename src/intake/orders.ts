@@ -1,8 +1,9 @@
 import type { Problem } from '../base/errors.ts';
 import { zonedInstantMs } from '../base/time.ts';
-import { type Order, type OrderStatus, orderObjectType, orderValidator } from '../sales/order.ts';
+import { Order, type OrderStatus, orderObjectType, orderValidator } from '../sales/order.ts';
 import type { Arrival, Incoming, Line, Refused, Sale } from '../sales/sale.ts';
 import { encodeOrderVersion } from '../sales/versions.ts';
+import { fitting, withoutNulls } from './optional-nulls.ts';
 import type { ParseContext } from './parse-document.ts';
 import { readJson } from './read-json.ts';
 import { memberOf, reject, shapeProblems } from './reject.ts';
@@ -30,12 +31,14 @@ export function parseOrder(arrival: Arrival, context: ParseContext): Incoming {
   const objectType = memberOf(value, 'object_type');
   if (typeof objectType === 'string' && objectType !== orderObjectType)
     return { ...rejectOrder(arrival, value, []), verdict: 'ignored' };
-  if (!orderValidator.Check(value)) {
+  const order = fitting(orderValidator, Order, value);
+  if (order === undefined) {
     const list = memberOf(memberOf(value, 'payload'), 'order_items');
-    return rejectOrder(arrival, value, shapeProblems(orderValidator, value, { list, pointer: itemsPointer }));
+    const known = withoutNulls(Order, value);
+    return rejectOrder(arrival, value, shapeProblems(orderValidator, known, { list, pointer: itemsPointer }));
   }
   const reader = new ValueReader(arrival, context);
-  const sale = readOrder(reader, value);
+  const sale = readOrder(reader, order);
   if (reader.problems.length > 0) return rejectOrder(arrival, value, reader.problems);
   return { ...arrival, sale };
 }

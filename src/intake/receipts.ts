@@ -1,6 +1,7 @@
-import { type Receipt, receiptValidator } from '../sales/receipt.ts';
+import { Receipt, receiptValidator } from '../sales/receipt.ts';
 import type { Arrival, Incoming, Line, Sale } from '../sales/sale.ts';
 import { encodeRevision } from '../sales/versions.ts';
+import { fitting, withoutNulls } from './optional-nulls.ts';
 import type { ParseContext } from './parse-document.ts';
 import { readJson } from './read-json.ts';
 import { memberOf, shapeProblems } from './reject.ts';
@@ -13,12 +14,13 @@ const adviceOnNegative = '; a refund is a receipt of type "refund" with positive
 export function parseReceipt(arrival: Arrival, context: ParseContext): Incoming {
   const { value, problems } = readJson(arrival.body);
   if (problems !== undefined) return rejectSale(arrival, value, problems);
-  if (!receiptValidator.Check(value)) {
+  const receipt = fitting(receiptValidator, Receipt, value);
+  if (receipt === undefined) {
     const lines = { list: memberOf(value, 'items'), pointer: '/items' };
-    return rejectSale(arrival, value, shapeProblems(receiptValidator, value, lines));
+    return rejectSale(arrival, value, shapeProblems(receiptValidator, withoutNulls(Receipt, value), lines));
   }
   const reader = new ValueReader(arrival, context, adviceOnNegative);
-  const sale = readReceipt(reader, value);
+  const sale = readReceipt(reader, receipt);
   if (reader.problems.length > 0) return rejectSale(arrival, value, reader.problems);
   return { ...arrival, sale };
 }

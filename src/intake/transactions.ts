@@ -1,7 +1,8 @@
 import { averageMinor, maximumAmountMinor } from '../base/money.ts';
 import type { Arrival, Incoming, Line, Sale } from '../sales/sale.ts';
-import { type Transaction, transactionValidator } from '../sales/transaction.ts';
+import { Transaction, transactionValidator } from '../sales/transaction.ts';
 import { encodeRevision } from '../sales/versions.ts';
+import { fitting, withoutNulls } from './optional-nulls.ts';
 import type { ParseContext } from './parse-document.ts';
 import { readJson } from './read-json.ts';
 import { shapeProblems } from './reject.ts';
@@ -15,10 +16,13 @@ const unknownPaymentMethod = 'unknown';
 export function parseTransaction(arrival: Arrival, context: ParseContext): Incoming {
   const { value, problems } = readJson(arrival.body);
   if (problems !== undefined) return rejectSale(arrival, value, problems);
-  if (!transactionValidator.Check(value))
-    return rejectSale(arrival, value, shapeProblems(transactionValidator, value));
+  const transaction = fitting(transactionValidator, Transaction, value);
+  if (transaction === undefined) {
+    const known = withoutNulls(Transaction, value);
+    return rejectSale(arrival, value, shapeProblems(transactionValidator, known));
+  }
   const reader = new ValueReader(arrival, context, adviceOnNegative);
-  const sale = readTransaction(reader, value);
+  const sale = readTransaction(reader, transaction);
   if (reader.problems.length > 0) return rejectSale(arrival, value, reader.problems);
   return { ...arrival, sale };
 }
