@@ -21,7 +21,7 @@ export async function measureLoading(program: BenchProgram, report: Report, coun
   const stored = await copy(program, count, 'text');
   const args = [`${program.url}/api/checks/`, token, count, days, 'loading'];
   const { startedMs, endedMs } = await runScript('feed-documents.ts', args);
-  await program.settle();
+  await program.settle('folded');
   const loaded = count / ((Date.now() - startedMs!) / 1000);
   const journaled = count / ((endedMs! - startedMs!) / 1000);
   report.add('NDJSON, fully loaded; COPY into jsonb', loaded, parsed, 'receipts/s', '>= 0.15, aim 0.35');

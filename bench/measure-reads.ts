@@ -1,7 +1,7 @@
 import { type BenchProgram, token } from './program.ts';
 import type { Report } from './report.ts';
 
-const rounds = 600;
+const rounds = 1_500;
 const warmRounds = 100;
 
 export type Reads = { ready: number; year: number; place: number };

@@ -23,8 +23,8 @@ export type BenchProgram = {
   pool: Database;
   /** Megabytes the program holds now, and the most it held; PostgreSQL apart. */
   memory(): { now: number; most: number };
-  /** Resolves once every document is folded and rolled up. */
-  settle(): Promise<void>;
+  /** Resolves once every document is folded, rolled up and counted for its customer; `folded`: not the last. */
+  settle(until?: 'folded'): Promise<void>;
   /** Runs a command beside the program; answers its output and the most memory it held, in megabytes. */
   run(args: string[]): Promise<{ output: string; most: number }>;
   stop(): Promise<void>;
@@ -67,8 +67,9 @@ export async function startBenchProgram(): Promise<BenchProgram> {
     connectionString,
     pool,
     memory: () => memoryOf(child),
-    async settle() {
-      while ((await countTail(pool, 1)) > 0) await sleep(5);
+    async settle(until) {
+      const followers = until === undefined ? undefined : (['fold'] as const);
+      while ((await countTail(pool, 1, followers)) > 0) await sleep(5);
       // The program's own roll-up may hold the lock; what is still marked is not done.
       while ((await pool.query('select from cdm.dirty limit 1')).rowCount! > 0) await rollUp.step();
     },
