@@ -1,6 +1,7 @@
 import { type Client, type Database, inTransaction } from '../base/db.ts';
 import { CodedError } from '../base/errors.ts';
 import { addDays, epochDay } from '../base/time.ts';
+import { readCustomersAsOf } from '../stream/customers-as-of.ts';
 import { type ReadFigures, readFigures } from './read-figures.ts';
 import { earliest, latest } from './read-parameters.ts';
 import { itemisedSources } from './sales-request.ts';
@@ -54,16 +55,6 @@ const readUnique = `
   from cdm.unique_customers as q join cdm.counted_key as k on k.key_no = q.key_no
   where q.kind = $1 and q.period = $2::date and k.scope in ('total', $3)`;
 
-// Whatever arrived before this moment is counted: the arrival of the first row still to be followed.
-const readAsOf = `
-  select coalesce((
-    select received_at from stg.journal
-    where contributions is not null and (epoch, xid, position) > (
-      (select epoch from cdm.cursor where follower = 'customers'),
-      (select xid from cdm.cursor where follower = 'customers'),
-      (select position from cdm.cursor where follower = 'customers'))
-    order by epoch, xid, position limit 1), now()) as as_of`;
-
 /** Six digits are more than enough for a share. */
 function share(part: number, whole: number): number | null {
   return whole === 0 ? null : Math.round((part / whole) * 1e6) / 1e6;
@@ -98,7 +89,7 @@ export async function readPopularity(
         text: readUnique,
         values: [period.kind, period.start, asked.by],
       });
-      const asOf = await client.query<{ as_of: Date }>(readAsOf);
+      const asOf = await readCustomersAsOf(client);
       const allOrders = whole.reduce((sum, row) => sum + row.receipts, 0);
       const allCustomers = unique.rows.find((row) => row.scope === 'total')?.customers ?? 0;
       const customers = new Map(
@@ -115,7 +106,7 @@ export async function readPopularity(
         period: period.kind,
         from: period.kind === 'all' ? null : asked.from,
         to: period.kind === 'all' ? null : asked.to,
-        as_of: asOf.rows[0]!.as_of.toISOString(),
+        as_of: asOf.toISOString(),
         orders: allOrders,
         customers: allCustomers,
         rows: top.map(([key, count]) => ({

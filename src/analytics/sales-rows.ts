@@ -99,7 +99,7 @@ function isoWeek(monday: string): string {
   return `${String(thursday.yearOfWeek).padStart(4, '0')}-W${String(thursday.weekOfYear).padStart(2, '0')}`;
 }
 
-export function formatPeriod(
+function formatPeriod(
   granularity: Granularity,
   period: string | null,
   hourAt: Date | null,

@@ -14,7 +14,7 @@ const digitsByCurrency = new Map<string, number>([
 const knownCurrencies = new Set(Intl.supportedValuesOf('currency'));
 
 export const maximumAmountMinor = 10 ** 12;
-export const maximumQuantityMilli = 10 ** 9;
+const maximumQuantityMilli = 10 ** 9;
 
 export function isCurrency(code: string): boolean {
   return knownCurrencies.has(code);

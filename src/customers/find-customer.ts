@@ -2,6 +2,7 @@ import { type Client, type Database, inTransaction } from '../base/db.ts';
 import { CodedError } from '../base/errors.ts';
 import { amountToNumber, currencyDigits } from '../base/money.ts';
 import type { Contribution } from '../sales/contribution.ts';
+import { readCustomersAsOf } from '../stream/customers-as-of.ts';
 import { type CustomerTotal, shownTotal } from './list-customers.ts';
 import type { Metric } from './tag-rule.ts';
 import { shownFigure } from './tag-rules.ts';
@@ -70,16 +71,6 @@ const readSales = `
   join stg.journal as j on j.position = s.journal_position and j.received_at = s.journal_at
   order by l.at desc, l.source_id desc`;
 
-// Whatever arrived before this moment is counted: the arrival of the first row still to be followed.
-const readAsOf = `
-  select coalesce((
-    select received_at from stg.journal
-    where contributions is not null and (epoch, xid, position) > (
-      (select epoch from cdm.cursor where follower = 'customers'),
-      (select xid from cdm.cursor where follower = 'customers'),
-      (select position from cdm.cursor where follower = 'customers'))
-    order by epoch, xid, position limit 1), now()) as as_of`;
-
 /** All that is known of a customer, in one snapshot. Error `not_found`, also for a person who was erased. */
 export async function findCustomer(pool: Database, customerId: string): Promise<FoundCustomer> {
   return await inTransaction(
@@ -94,12 +85,12 @@ export async function findCustomer(pool: Database, customerId: string): Promise<
       const customer = found.rows[0];
       if (customer === undefined)
         throw new CodedError('not_found', `no sale names the customer ${customerId}`);
-      const asOf = await client.query<{ as_of: Date }>(readAsOf);
+      const asOf = await readCustomersAsOf(client);
       return {
         customer_id: customerId,
         user_id: customer.user_id,
         customer_name: customer.customer_name,
-        as_of: asOf.rows[0]!.as_of.toISOString(),
+        as_of: asOf.toISOString(),
         ...(await countersOf(client, customer.user_no)),
         tags: await tagsOf(client, customer.user_no),
         last_sales: await lastSalesOf(client, customer.user_no, customerId),

@@ -46,7 +46,7 @@ export function todayOf(deps: Pick<CustomersDeps, 'clock' | 'defaultTimeZone'>):
   return localTimeAt(deps.clock.nowMs(), deps.defaultTimeZone).slice(0, 10);
 }
 
-export function digitsOfRules(rules: readonly TagRule[]): (ruleId: number) => number {
+function digitsOfRules(rules: readonly TagRule[]): (ruleId: number) => number {
   const digits = new Map(rules.map((rule) => [rule.rule_id, currencyDigits(rule.currency ?? '')]));
   return (ruleId) => digits.get(ruleId) ?? 2;
 }

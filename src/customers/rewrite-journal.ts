@@ -66,7 +66,7 @@ const escaped = (text: string) =>
  * Puts a random id in the place of a person's wherever the journal names them, in short transactions, and
  * takes away what stands beside it. Interrupted anywhere, it begins again and finds less to do.
  */
-export async function rewriteJournal(
+async function rewriteJournal(
   deps: RewriteDeps,
   erasureId: number,
   context?: Pick<JobContext, 'signal' | 'report'>,

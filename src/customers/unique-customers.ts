@@ -5,7 +5,7 @@ import type { CounterMoves, DayMove } from './gather-counts.ts';
 
 /** The period of kind `all`. */
 export const allTime = '1900-01-01';
-export const periodKinds = ['day', 'week', 'month', 'year', 'all'] as const;
+const periodKinds = ['day', 'week', 'month', 'year', 'all'] as const;
 export type PeriodKind = (typeof periodKinds)[number];
 
 const dayNumbers = new Map<string, number>();
@@ -23,7 +23,7 @@ export function dayNumber(date: string): number {
 }
 
 /** The first days of the periods that a business date lies in, in the order of `periodKinds`. */
-export function periodsOf(date: string): string[] {
+function periodsOf(date: string): string[] {
   const day = epochDay(date);
   // The first of January 1970 was a Thursday; a week begins on its Monday.
   const monday = dateOfEpochDay(day - ((((day + 3) % 7) + 7) % 7));

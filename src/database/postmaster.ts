@@ -103,7 +103,7 @@ function findOrphans(clusterDir: string): number[] {
   return found.some((pid) => isServerOf(clusterDir, pid)) ? [] : found;
 }
 
-/** Fast shutdown: sessions end, a checkpoint is written; resolves when the process is gone. */
+/** Fast shutdown: clients are disconnected, a checkpoint is written; resolves when the process is gone. */
 export async function stopPostmaster(clusterDir: string, log: Log): Promise<void> {
   const running = findRunning(clusterDir);
   if (running === undefined) return;

@@ -39,7 +39,7 @@ type FastifyTrouble = {
 const databaseDown = new Set(['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'EPIPE', 'ENOTFOUND', 'EAI_AGAIN']);
 
 /** Whether the database is the trouble, and waiting may help: connection, resources, shutdown, locks. */
-export function isDatabaseTrouble(error: unknown): boolean {
+function isDatabaseTrouble(error: unknown): boolean {
   const state = sqlState(error);
   if (state !== undefined) return /^(08|53|57P|55P03|25P0[34]|40|58)/.test(state);
   const { code, message } = error as { code?: string; message?: string };

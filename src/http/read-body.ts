@@ -6,7 +6,7 @@ import type { App } from './server.ts';
 
 export const managementBodyBytes = 1024 * 1024;
 /** For the whole body: whoever sends a byte now and then must not hold a connection for ever. */
-export const managementBodyMs = 30_000;
+const managementBodyMs = 30_000;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 

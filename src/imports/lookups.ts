@@ -17,7 +17,7 @@ export type Lookup = {
 const unitSeparator = '\u001f';
 
 /** The columns of each lookup that are named anywhere in a mapping, as `lookup.column`. */
-export function usedColumns(mapping: Mapping): Map<string, Set<string>> {
+function usedColumns(mapping: Mapping): Map<string, Set<string>> {
   const used = new Map<string, Set<string>>();
   const note = (reference: string | undefined) => {
     const dot = reference?.indexOf('.') ?? -1;

@@ -1,16 +1,17 @@
-import { trimBytes } from '../base/bytes.ts';
+import {
+  backslash,
+  closeBrace,
+  closeBracket,
+  comma,
+  isSpace,
+  newline,
+  openBrace,
+  openBracket,
+  quote,
+  trimBytes,
+} from '../base/bytes.ts';
 import { type Imported, keptHeadBytes, maximumDocumentBytes, tooLong } from './imported.ts';
 import { withoutMark } from './read-lines.ts';
-
-const newline = 0x0a;
-const quote = 0x22;
-const backslash = 0x5c;
-const comma = 0x2c;
-const openBracket = 0x5b;
-const closeBracket = 0x5d;
-const openBrace = 0x7b;
-const closeBrace = 0x7d;
-const isSpace = (byte: number) => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
 /** The elements of a JSON array as their own bytes, never more than one of them held. */
 export async function* readArray(input: AsyncIterable<Buffer>): AsyncGenerator<Imported[]> {

@@ -102,7 +102,6 @@ export function createIntake(deps: IntakeDeps, sender: Sender, wait: boolean) {
     const answer = createBatchAnswer(wait);
     let part: Incoming[] = [];
     let bytes = 0;
-    let before: Promise<void> = Promise.resolve();
     let sending: Promise<void> = Promise.resolve();
     let endless = false;
     let failure: { error: unknown } | undefined;
@@ -111,7 +110,7 @@ export function createIntake(deps: IntakeDeps, sender: Sender, wait: boolean) {
       const stored = part.length === 0 ? Promise.resolve([]) : append(part);
       part = [];
       bytes = 0;
-      before = sending;
+      const before = sending;
       sending = Promise.all([before, stored]).then(([, answered]) => answer.add(answered));
       sending.catch((error: unknown) => {
         failure ??= { error };

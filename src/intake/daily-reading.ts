@@ -26,7 +26,7 @@ export type DailyReadingDeps = {
 };
 
 /** More are counted, not listed: a file with a million bad products is not answered with all of them. */
-export const maximumListed = 1_000;
+const maximumListed = 1_000;
 
 /** What one file says, gathered as its text comes: totals, hashes, the products not yet handed over, problems. */
 export class DailyReading {

@@ -40,7 +40,7 @@ function nestingOf(body: Buffer): number {
   return deepest;
 }
 
-export function escapePointer(key: string): string {
+function escapePointer(key: string): string {
   return key.replaceAll('~', '~0').replaceAll('/', '~1');
 }
 

@@ -28,7 +28,7 @@ const readChanges = `
 
 type ChangeRow = Change & { newest: number; kind: Kind | null; id: string };
 
-export const defaultBusinessDayStart = '00:00';
+const defaultBusinessDayStart = '00:00';
 
 const keyOf = (kind: string, id: string) => `${kind} ${id}`;
 

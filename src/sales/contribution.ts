@@ -2,7 +2,7 @@ import { resolveTime } from '../base/time.ts';
 import type { Line, Sale } from './sale.ts';
 
 /** The format that `cdm.contribution_rows` reads; it knows every version there has been (2: daily files). */
-export const contributionFormat = 1;
+const contributionFormat = 1;
 
 /**
  * What one sale adds to the marts, as it is stored in the journal. Short member names: a copy stands in
@@ -56,7 +56,7 @@ export type PlaceSettings = { timeZone: string; businessDayStart: string };
  * Where one sale has a product under n categories, a further row with this category and −(n − 1) receipts
  * stands beside them, so that the sum over categories counts the sale once.
  */
-export const severalCategories = '*';
+const severalCategories = '*';
 
 /** Where neither the document nor the reference data names one. */
 const unknownCategory = 'unknown';

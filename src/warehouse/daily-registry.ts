@@ -1,6 +1,6 @@
 import type { Client } from '../base/db.ts';
 import { type DailyFile, dailySaleId } from '../sales/daily-file.ts';
-import type { Current } from './registry.ts';
+import { type Current, currentOf } from './registry.ts';
 
 export type RegisteredFile = {
   file: DailyFile;
@@ -62,17 +62,7 @@ export async function lockFile(client: Client, file: DailyFile, placeScope: stri
   });
   const row = rows[0];
   if (row === undefined) throw new Error('a daily file that could not be inserted is not in the registry');
-  return {
-    version: row.version,
-    contentHash: row.content_hash,
-    canonicalHash: row.canonical_hash,
-    journalPosition: row.journal_position,
-    journalAtMs: row.journal_at.getTime(),
-    saleSeq: row.sale_seq,
-    status: row.status,
-    placeId: row.place_id,
-    businessDate: row.business_date,
-  };
+  return currentOf(row);
 }
 
 const readHashes = 'select content_hash, canonical_hash from stg.daily_document where document_id = $1';

@@ -79,7 +79,7 @@ const findByProduct = `
  * Only rows of transactions older than every running one are taken (`pg_snapshot_xmin`): transactions commit
  * out of order, and a row that becomes visible later would otherwise be skipped.
  */
-export function foldStatement(schema: MartSchema): string {
+function foldStatement(schema: MartSchema): string {
   const hourKeys = ['place_id', 'period', 'hour_at'];
   const pulseKeys = ['place_id', 'by_arrival', 'slot_at', 'period', 'source', 'currency'];
   const pulse = (byArrival: boolean, column: string) =>

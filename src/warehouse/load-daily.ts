@@ -21,6 +21,7 @@ import type { Arrival, Incoming } from '../sales/sale.ts';
 import { insertFile, isSameFile, lockFile, updateFile } from './daily-registry.ts';
 import { appendRows, appendTroubles, type JournalRow, reservePositions } from './journal.ts';
 import { nameInSteps, nameProducts } from './name-daily.ts';
+import { holdReferenceVersion } from './reference-lock.ts';
 import { type Current, readAppliedRows } from './registry.ts';
 import { createStaging, type Staging } from './stage-daily.ts';
 
@@ -145,11 +146,8 @@ async function writeFile(
   { staging, sender, file }: Upload,
   snapshot: ReferenceSnapshot,
 ): Promise<Written | undefined> {
-  // 1. No reference change can commit while we hold this lock, and the version is read after it.
-  const [, state] = (await client.query(
-    'select pg_advisory_xact_lock_shared(7101); select version from ops.reference_state',
-  )) as unknown as { rows: { version: number }[] }[];
-  if (state!.rows[0]!.version !== snapshot.version) return undefined;
+  // 1. No reference change can commit from here on.
+  if ((await holdReferenceVersion(client)) !== snapshot.version) return undefined;
   const { timeZone, currency } = sender.resolved;
   const time = dailyLocalTime(file.date);
   const settings = snapshot.placeSettings(file.placeId, time, timeZone);

@@ -12,6 +12,7 @@ import { computeContribution } from './compute-contribution.ts';
 import { decideVerdict } from './decide-verdict.ts';
 import { appendRows, appendTroubles, type JournalRow, reservePositions } from './journal.ts';
 import { createNames } from './names.ts';
+import { holdReferenceVersion } from './reference-lock.ts';
 import {
   type Current,
   flagsText,
@@ -47,10 +48,6 @@ export type Erased = {
 
 /** How often a deadlock or a serialization failure is tried again before the caller is told. */
 const conflictRetries = 5;
-
-/** Taken in share mode by everything that uses a reference version, exclusively by what raises it. */
-export const beginLoad =
-  'begin; select pg_advisory_xact_lock_shared(7101); select version from ops.reference_state';
 
 /**
  * Loads batches of documents. One transaction a batch: registry and verdicts, journal with signed
@@ -136,11 +133,8 @@ export function createLoader(deps: LoaderDeps) {
     prepared: readonly Prepared[],
     referenceVersion: number,
   ): Promise<Outcome[] | undefined> {
-    // 1. No reference change can commit while we hold this lock, and the version is read after it.
-    const [, state] = (await client.query(
-      'select pg_advisory_xact_lock_shared(7101); select version from ops.reference_state',
-    )) as unknown as { rows: { version: number }[] }[];
-    if (state!.rows[0]!.version !== referenceVersion) return undefined;
+    // 1. No reference change can commit from here on.
+    if ((await holdReferenceVersion(client)) !== referenceVersion) return undefined;
 
     const outcomes = new Array<Outcome | undefined>(batch.length);
     // 2. Registry: the first document of each sale, in key order; whoever inserts holds the sale's lock.

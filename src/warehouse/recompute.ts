@@ -5,6 +5,7 @@ import { type Contribution, negated } from '../sales/contribution.ts';
 import { dailyLocalTime, movedContribution } from '../sales/daily-file.ts';
 import type { Arrival, Incoming, Resolved, Source } from '../sales/sale.ts';
 import { computeContribution } from './compute-contribution.ts';
+import { holdReferenceVersion } from './reference-lock.ts';
 
 /** A registered sale with the document it was computed from and what is applied for it. */
 export type Applied = {
@@ -169,12 +170,9 @@ async function recomputeOnce(
   keys: readonly SaleKey[],
   olderThan: number,
 ): Promise<Recomputed | undefined> {
-  // 1. No reference change can commit while we hold this lock, and the version is read after it.
-  const [, state] = (await client.query(
-    'select pg_advisory_xact_lock_shared(7101); select version from ops.reference_state',
-  )) as unknown as { rows: { version: number }[] }[];
+  // 1. No reference change can commit from here on.
   const snapshot = deps.reference.current();
-  if (state!.rows[0]!.version !== snapshot.version) return undefined;
+  if ((await holdReferenceVersion(client)) !== snapshot.version) return undefined;
   // 2. Locked first and read after, so that what is read is what the lock protects.
   await client.query({
     name: 'recompute-lock',

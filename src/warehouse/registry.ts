@@ -121,6 +121,20 @@ const lockKnown = `
   order by s.source_id, s.source, s.place_scope
   for update of s`;
 
+export function currentOf(row: Record<string, unknown>): Current {
+  return {
+    version: row.version as string,
+    contentHash: row.content_hash as Buffer,
+    canonicalHash: row.canonical_hash as Buffer | null,
+    journalPosition: row.journal_position as number,
+    journalAtMs: (row.journal_at as Date).getTime(),
+    saleSeq: row.sale_seq as number,
+    status: row.status as string,
+    placeId: row.place_id as string,
+    businessDate: row.business_date as string,
+  };
+}
+
 /** Locks the registry's rows of sales in key order, by `saleKey`. */
 export async function lockRegistered(
   client: Client,
@@ -134,17 +148,7 @@ export async function lockRegistered(
   const asked = new Set(sales.map((prepared) => saleKey(prepared.arrival.sale, prepared.placeScope)));
   const found = rows.map((row): [string, Current] => [
     `${row.source_id}\u0000${row.source}\u0000${row.place_scope}`,
-    {
-      version: row.version,
-      contentHash: row.content_hash,
-      canonicalHash: row.canonical_hash,
-      journalPosition: row.journal_position,
-      journalAtMs: row.journal_at.getTime(),
-      saleSeq: row.sale_seq,
-      status: row.status,
-      placeId: row.place_id,
-      businessDate: row.business_date,
-    },
+    currentOf(row),
   ]);
   return new Map(found.filter(([key]) => asked.has(key)));
 }
