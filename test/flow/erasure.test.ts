@@ -98,6 +98,8 @@ test('a person is erased everywhere, and no sum and no number of customers chang
   );
   assert.equal(await verdictOf(escaped), 201);
   await verdictOf(`{"customer_id":"${person}",`);
+  const reference = `/api/reference/users/${encodeURIComponent(person)}`;
+  assert.equal((await tested.call('PUT', reference, { name: 'Тайный Гость' })).status, 200);
   assert.equal((await tested.call('GET', `/api/customers/${encodeURIComponent(person)}`)).status, 200);
   const before = [await popularity(), await sales()];
   assert.ok((await tablesWith(person)).includes('stg.journal'));
@@ -109,6 +111,8 @@ test('a person is erased everywhere, and no sum and no number of customers chang
   await tested.settle();
 
   assert.deepEqual(await tablesWith(person), []);
+  const again = await tested.call('PUT', reference, { name: 'Тайный Гость' });
+  assert.deepEqual([again.status, again.body.errors[0].code], [422, 'erased_person']);
   assert.deepEqual(await tablesWith('Тайный'), []);
   assert.deepEqual([await popularity(), await sales()], before);
   assert.deepEqual(await tested.audit(), []);
