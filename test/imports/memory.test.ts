@@ -10,8 +10,8 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 const at = (name: string) => path.join(folder, name);
 
 /** Far below what the documents of these files take when they are all held. */
-const heapMegabytes = 40;
-const count = 60_000;
+const heapMegabytes = 64;
+const count = 120_000;
 
 function importNowhere(...args: string[]): string {
   const script = path.resolve(import.meta.dirname, 'import-nowhere.ts');
