@@ -4,8 +4,9 @@ import { idRule, isId } from './base/ids.ts';
 import type { LogLevel } from './base/log.ts';
 import { isCurrency } from './base/money.ts';
 import { isTimeZone } from './base/time.ts';
+import { type ClusterConfig, readClusterConfig, readDatabaseAddress } from './cluster-config.ts';
 
-export type Config = {
+export type Config = ClusterConfig & {
   host: string;
   port: number;
   /** Nobody asked for this port, so a command may take another. */
@@ -103,14 +104,6 @@ function readPlace(env: Environment, report: Report): string {
   return text;
 }
 
-function readDatabaseUrl(env: Environment, report: Report): string | undefined {
-  const text = env.DATABASE_URL;
-  if (text === undefined || text === '') return undefined;
-  if (/^postgres(ql)?:\/\//.test(text) && URL.canParse(text)) return text;
-  // The value itself may hold a password, so it is not repeated.
-  return report('DATABASE_URL', 'is not an address of the form postgres://user:password@host:5432/database');
-}
-
 const pathPattern = /^(\/[\w.-]+)+$/;
 const isDate = (text: string) => /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text));
 
@@ -128,18 +121,20 @@ export function readConfig(env: Environment = process.env): Config {
     readChecked(env, name, fallback, valid, what, report);
   const oneOf = (name: string, fallback: string, choices: readonly string[]) =>
     checked(name, fallback, (text) => choices.includes(text), `one of ${choices.join(', ')}`);
+  const secret = (name: string) => readSecret(env, name, report);
   const config: Config = {
+    ...readClusterConfig({ env, report, integer, flag, oneOf, secret }),
     host: env.HOST || '127.0.0.1',
     port: integer('PORT', 8080, 0, 65_535),
     portIsDefault: !env.PORT,
     dataDir: path.resolve(env.DATA_DIR || './data'),
     dataDirIsDefault: !env.DATA_DIR,
-    databaseUrl: readDatabaseUrl(env, report),
+    databaseUrl: readDatabaseAddress(env, 'DATABASE_URL', report),
     logLevel: oneOf('LOG_LEVEL', 'info', logLevels) as LogLevel,
     logDir: env.LOG_DIR ? path.resolve(env.LOG_DIR) : undefined,
-    adminToken: readSecret(env, 'ADMIN_TOKEN', report),
-    metricsToken: readSecret(env, 'METRICS_TOKEN', report),
-    erasureKey: readSecret(env, 'ERASURE_KEY', report),
+    adminToken: secret('ADMIN_TOKEN'),
+    metricsToken: secret('METRICS_TOKEN'),
+    erasureKey: secret('ERASURE_KEY'),
     rateLimit: readRateLimit(env, report),
     trustProxy: flag('TRUST_PROXY', false),
     basePath: checked(
