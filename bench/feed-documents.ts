@@ -4,7 +4,7 @@ import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
-import { benchReceipt } from './receipts.ts';
+import { chainReceipts } from './chain-receipts.ts';
 
 /**
  * Run as a process of its own, so that the work of making and sending documents is in every figure:
@@ -19,18 +19,18 @@ const [target, token, count, days, prefix] = process.argv.slice(2) as [
   string,
 ];
 const total = Number(count);
-const options = { places: 200, products: 1000, days: Number(days) };
 const linesPerChunk = 500;
 
 function* chunks(line: (id: string, document: string) => string): Generator<string> {
-  for (let index = 0; index < total; ) {
-    let chunk = '';
-    for (const end = Math.min(index + linesPerChunk, total); index < end; index++) {
-      const id = `${prefix}-${index}`;
-      chunk += line(id, JSON.stringify({ ...benchReceipt(index, total, options), transaction_id: id }));
-    }
+  let chunk = '';
+  let lines = 0;
+  for (const { id, document } of chainReceipts(total, Number(days), prefix)) {
+    chunk += line(id, document);
+    if (++lines % linesPerChunk > 0) continue;
     yield chunk;
+    chunk = '';
   }
+  if (chunk !== '') yield chunk;
 }
 
 async function copy(): Promise<void> {

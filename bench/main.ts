@@ -15,7 +15,7 @@ import { createReport } from './report.ts';
 const settings = {
   posts: Number(process.env.BENCH_POSTS ?? 20_000),
   orders: Number(process.env.BENCH_ORDERS ?? 50_000),
-  streamed: Number(process.env.BENCH_STREAMED ?? 100_000),
+  streamed: Number(process.env.BENCH_STREAMED ?? 300_000),
   imported: Number(process.env.BENCH_IMPORTED ?? 1_000_000),
 };
 const report = createReport(settings);

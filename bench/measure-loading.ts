@@ -1,7 +1,7 @@
 import { type BenchProgram, runScript, token } from './program.ts';
 import type { Report } from './report.ts';
 
-const days = 30;
+const days = 90;
 
 async function copy(program: BenchProgram, count: number, type: 'jsonb' | 'text'): Promise<number> {
   await program.pool.query(`create table bare (id text primary key, document ${type} not null)`);
@@ -12,7 +12,7 @@ async function copy(program: BenchProgram, count: number, type: 'jsonb' | 'text'
 }
 
 /**
- * One NDJSON stream until journal, registry, fold and roll-up are done, against COPY of the same documents
+ * What a chain sells in three months (see `chainReceipts`): one NDJSON stream until journal, registry, fold and roll-up are done, against COPY of the same documents
  * into one bare table with a primary key: as jsonb, which reads every document as we do, and as text, which
  * only stores its bytes.
  */

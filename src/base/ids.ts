@@ -1,7 +1,8 @@
 import { hash, randomBytes } from 'node:crypto';
 
 export function sha256(bytes: Buffer | string): Buffer {
-  return hash('sha256', bytes, 'buffer');
+  // A Buffer of its own from each digest costs twice as much as one cut from the pool.
+  return Buffer.from(hash('sha256', bytes), 'hex');
 }
 
 /** 256 random bits as base64url: 43 characters. */

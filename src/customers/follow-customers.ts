@@ -15,18 +15,28 @@ import { writeTagChanges } from './write-tags.ts';
 /** Advisory lock: counters and tags have one writer at a time. */
 export const customersLock = 7106;
 
-/** Rows that name no customer only move the cursor, so their contributions are not sent. */
+/** Rows that name no customer only move the cursor: of those, the last one alone is sent, with its number. */
 const readBatch = `
-  select epoch, xid::text as xid, position, source, source_id, sale_seq,
-    case when contributions @? '$[*].customer' then contributions end as contributions
-  from stg.journal
-  where contributions is not null and (epoch, xid, position) > ($2::integer, $3::xid8, $4::bigint)
-    and (epoch < $1 or xid < pg_snapshot_xmin(pg_current_snapshot()))
-  order by stg.journal.epoch, stg.journal.xid, stg.journal.position
-  limit $5`;
+  select epoch, xid::text as xid, position, source, source_id, sale_seq, named as contributions, number
+  from (
+    select *, row_number() over follows as number, lead(position) over follows is null as is_last
+    from (
+      select epoch, xid, position, source, source_id, sale_seq,
+        case when contributions->0 ? 'customer' or contributions->1 ? 'customer' or contributions->2 is not null
+          then contributions end as named
+      from stg.journal
+      where contributions is not null and (epoch, xid, position) > ($2::integer, $3::xid8, $4::bigint)
+        and (epoch < $1 or xid < pg_snapshot_xmin(pg_current_snapshot()))
+      order by stg.journal.epoch, stg.journal.xid, stg.journal.position
+      limit $5
+    ) as next
+    window follows as (order by epoch, xid, position)
+  ) as batch
+  where named is not null or is_last
+  order by number`;
 
 type BatchRow = Omit<FollowedRow, 'contributions'> &
-  JournalPlace & { contributions: FollowedRow['contributions'] | null };
+  JournalPlace & { contributions: FollowedRow['contributions'] | null; number: number };
 
 const usualRowsPerStep = 5_000;
 
@@ -93,7 +103,7 @@ export function createCustomersFollower(deps: CustomersDeps) {
       values: [deps.epoch, from.epoch, from.xid, from.position, rowsPerStep],
     });
     const end = batch.rows.at(-1);
-    const count = batch.rows.length;
+    const count = end?.number ?? 0;
     if (end !== undefined) await apply(client, batch.rows, end);
     // 3. The cursor moves with what it stands for.
     const isCaughtUp = from.caught_up || count < rowsPerStep;

@@ -34,6 +34,12 @@ const defaultSettings: Record<string, string> = {
   log_error_verbosity: 'terse',
 };
 
+/**
+ * glibc would give the working memory of each statement back to the system and fetch it again, zeroed, for the
+ * next: a sixth of the server's time while it loads. A session keeps up to this much.
+ */
+const keepFreedMemory = { MALLOC_MMAP_THRESHOLD_: '16777216', MALLOC_TRIM_THRESHOLD_: '33554432' };
+
 /** Recovery replays at most a few times max_wal_size; the longest seen on a slow disk took minutes. */
 const recoveryMs = 30 * 60_000;
 const fastStopMs = 60_000;
@@ -141,7 +147,7 @@ async function launch(
     // A session and process group of its own, and no pipe: neither Ctrl-C nor this program's death reaches it.
     detached: true,
     stdio: ['ignore', output, output],
-    env: { PATH: process.env.PATH, LC_ALL: 'C' },
+    env: { PATH: process.env.PATH, LC_ALL: 'C', ...keepFreedMemory },
   });
   closeSync(output);
   let ended: string | undefined;

@@ -48,7 +48,7 @@ function addTo(
     select ${select.join(', ')}, ${figures.map((figure) => `sum(${figure})::bigint`).join(', ')}
     from ${from}
     group by ${select.map((_, index) => index + 1).join(', ')}
-    order by ${select.map((_, index) => index + 1).join(', ')}
+    order by 1
     on conflict (${keys.join(', ')}) do update
       set ${figures.map((figure) => `${figure} = m.${figure} + excluded.${figure}`).join(', ')}`;
 }
@@ -84,7 +84,15 @@ function foldStatement(schema: MartSchema): string {
   const pulseKeys = ['place_id', 'by_arrival', 'slot_at', 'period', 'source', 'currency'];
   const pulse = (byArrival: boolean, column: string) =>
     `select place_id, ${byArrival} as by_arrival, ${fiveMinutes(column)} as slot_at, period, source, currency, ${wholeFigures.join(', ')} from whole`;
-  const rows = 'select r.* from batch as b cross join lateral cdm.contribution_rows(b.contributions) as r';
+  // As cdm.contribution_rows has them, but each contribution is read once for all scopes.
+  const parts = (scope: number, kind: string) => `
+    select h.place_id, h.period, h.hour_at, h.source, h.payment_method, h.currency, p.category, p.product_id,
+      h.sold * p.amount as sales, h.refunded * p.amount as refunds, h.sold * p.count as receipts,
+      h.refunded * p.count as refund_receipts, h.direction * p.units as units
+    from heads as h cross join lateral ${kind} as p where p.scope = ${scope}`;
+  const rows = (scope: number) =>
+    `(${parts(scope, 'cdm.sale_parts(h.categories, h.products)')}
+      union all ${parts(scope, 'cdm.daily_parts(h.lines)')} and h.lines is not null) as r`;
   return `
   with next as materialized (
     select epoch, xid, position, source, contributions, case when source = 'daily' then ${dailyWeight} else 1 end as weight
@@ -99,10 +107,18 @@ function foldStatement(schema: MartSchema): string {
     from (select *, sum(weight) over (order by epoch, xid, position) - weight as before from next) as weighed
     where before < ${weightPerStep}
   ),
-  whole as materialized (select * from (${rows}) as r where scope = 0),
+  heads as materialized (
+    select h.* from batch as b cross join lateral cdm.contribution_heads(b.contributions) as h
+  ),
+  whole as materialized (
+    select place_id, period, hour_at, sale_at, arrived_at, source, payment_method, currency, sold * total as sales,
+      refunded * total as refunds, sold * discount as discounts, sold as receipts, refunded as refund_receipts,
+      units, nds, tips
+    from heads
+  ),
   sales as (${addTo(`${schema}.sales_hour`, [...hourKeys, ...salesFamily.columns], wholeFigures, 'whole')}),
-  categories as (${addTo(`${schema}.category_hour`, [...hourKeys, ...categoryFamily.columns], lineFigures, `(${rows}) as r where scope = 1`)}),
-  products as (${addTo(`${schema}.product_day`, ['place_id', 'period', ...productFamily.columns], lineFigures, `(${rows}) as r where scope = 2`)}),
+  categories as (${addTo(`${schema}.category_hour`, [...hourKeys, ...categoryFamily.columns], lineFigures, rows(1))}),
+  products as (${addTo(`${schema}.product_day`, ['place_id', 'period', ...productFamily.columns], lineFigures, rows(2))}),
   pulse as (${addTo(
     `${schema}.place_pulse`,
     pulseKeys,
