@@ -1,46 +1,21 @@
-import { registerPopularityRoutes } from './analytics/popularity-routes.ts';
-import { registerReconciliationRoutes } from './analytics/reconciliation-routes.ts';
-import { registerAnalyticsRoutes } from './analytics/routes.ts';
-import { registerTokenRoutes } from './auth/routes.ts';
 import { createAuthenticator, ensureAdminToken } from './auth/tokens.ts';
-import { systemClock } from './base/clock.ts';
 import { CodedError } from './base/errors.ts';
 import { createLifecycle } from './base/lifecycle.ts';
 import type { Log } from './base/log.ts';
 import { createMetrics } from './base/metrics.ts';
 import type { Config } from './config.ts';
-import { workTagJobs } from './customers/apply-tag-rule.ts';
-import { workErasures } from './customers/rewrite-journal.ts';
-import { registerCustomerRoutes } from './customers/routes.ts';
-import { registerTagRuleRoutes } from './customers/tag-rule-routes.ts';
 import { type App, createServer } from './http/server.ts';
-import { registerDailyRoutes } from './intake/daily-routes.ts';
-import { registerIntakeRoutes } from './intake/routes.ts';
+import { watchStart } from './http/watch-start.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
-import { openDailyStore, openWarehouse, type Warehouse } from './open-warehouse.ts';
-import { registerCatalogueRoutes } from './reference/catalogue-routes.ts';
-import { registerReferenceRoutes } from './reference/routes.ts';
-import { registerDailyReadRoutes } from './warehouse/daily-routes.ts';
-import { watchFoldHolder } from './warehouse/fold-holder.ts';
-import { tidyDaily } from './warehouse/name-daily.ts';
-import { createReattribution } from './warehouse/reattribute.ts';
-import { registerWarehouseRoutes } from './warehouse/routes.ts';
-
-/** Every capability with routes of its own. */
-const rooms = [
-  registerIntakeRoutes,
-  registerDailyRoutes,
-  registerWarehouseRoutes,
-  registerDailyReadRoutes,
-  registerReconciliationRoutes,
-  registerAnalyticsRoutes,
-  registerReferenceRoutes,
-  registerCatalogueRoutes,
-  registerPopularityRoutes,
-  registerCustomerRoutes,
-  registerTagRuleRoutes,
-  registerTokenRoutes,
-];
+import { openWarehouse, type Warehouse } from './open-warehouse.ts';
+import {
+  checkRoles,
+  type ProgramRole,
+  programRoles,
+  type RoleContext,
+  registerRooms,
+  startRoles,
+} from './roles.ts';
 
 export type Program = {
   app: App;
@@ -58,80 +33,77 @@ export type Program = {
 export type ProgramOptions = {
   config: Config;
   log: Log;
+  /** All of them where left out. */
+  roles?: readonly ProgramRole[];
   /** Gives up starting: what was started is stopped, and the promise is rejected with its reason. */
   signal?: AbortSignal;
 };
 
-/** All roles in one process; stops in the reverse order: first the listener, last the database. */
+/**
+ * The roles of one process; stops in the reverse order: first the listener, last the database. Servers that
+ * are not up yet are waited for, and until then /readyz names them.
+ */
 export async function startProgram(options: ProgramOptions): Promise<Program> {
   const { config, log, signal } = options;
+  const roles = options.roles ?? programRoles;
+  checkRoles(roles, config);
   const lifecycle = createLifecycle(log);
+  const metrics = createMetrics();
+  const starting = watchStart({ config, log, metrics });
   try {
-    const metrics = createMetrics();
-    const warehouse = await openWarehouse({
-      config,
-      log,
-      metrics,
-      applicationName: 'tillstream',
-      followers: true,
-      ...(signal === undefined ? {} : { signal }),
-    });
+    const warehouse = await starting.whenUp(
+      () =>
+        openWarehouse({
+          ...{ config, log, metrics, applicationName: 'tillstream' },
+          followers: roles.includes('processor'),
+          ...(signal === undefined ? {} : { signal }),
+        }),
+      signal,
+    );
     lifecycle.onStop('warehouse', () => warehouse.close());
-    const { pool, reference, stream, parse } = warehouse;
-    const dailyStore = openDailyStore(warehouse, { config, log, metrics });
-    await tidyDaily(pool, log);
-
-    const holder = watchFoldHolder({ pool, metrics, log });
-    lifecycle.onStop('fold holder', () => holder.stop());
+    const { pool } = warehouse;
     const jobs = await createJobs({ connectionString: warehouse.connectionString, log, metrics });
     lifecycle.onStop('jobs', () => jobs.stop());
-    await createReattribution({ pool, reference, parse, epoch: warehouse.epoch, log }).work(jobs);
-    const { defaultTimeZone } = config;
-    await workTagJobs({ pool, epoch: warehouse.epoch, clock: systemClock, defaultTimeZone }, jobs);
-    await workErasures({ pool, epoch: warehouse.epoch }, jobs);
+    const checks = new Map<string, () => Promise<string>>([['database', () => askDatabase(warehouse)]]);
+    const context: RoleContext = {
+      ...{ config, log, metrics, warehouse, jobs, lifecycle },
+      check: (name, ask) => checks.set(name, ask),
+    };
+    await startRoles(roles, context);
 
     signal?.throwIfAborted();
-    const admin = await ensureAdminToken({ pool, config, log });
+    const admin = await ensureAdmin(roles, warehouse, config, log);
     const authenticate = createAuthenticator({ pool });
     const app = await createServer({
-      config,
-      log,
-      metrics,
-      authenticate,
-      readiness: () => readiness(warehouse),
-      registerRoutes: async (server) => {
-        const deps = {
-          ...{ pool, reference, stream, parse, jobs, authenticate, config, metrics, clock: systemClock },
-          ...{
-            epoch: warehouse.epoch,
-            erased: warehouse.erased,
-            erasureKey: config.erasureKey,
-            store: dailyStore,
-            defaultTimeZone,
-          },
-        };
-        for (const register of rooms) register(server, deps);
-      },
+      ...{ config, log, metrics, authenticate },
+      readiness: () => readiness(checks),
+      registerRoutes: (server) => registerRooms(server, roles, context, authenticate),
     });
     lifecycle.onStop('http', () => app.close());
     signal?.throwIfAborted();
+    await starting.stop();
     const address = await listen(app, config);
     return {
-      app,
-      address,
+      ...{ app, address, warehouse, jobs },
       newAdminToken: admin.created,
       adminToken: admin.secret,
-      warehouse,
-      jobs,
       stop: () => lifecycle.stop(),
     };
   } catch (error) {
+    await starting.stop();
     await lifecycle.stop();
     throw error;
   }
 }
 
-async function listen(app: App, config: Config): Promise<string> {
+/** One is made where tokens are managed; one that is given holds whichever role starts first. */
+async function ensureAdmin(roles: readonly ProgramRole[], { pool }: Warehouse, config: Config, log: Log) {
+  if (config.adminToken === undefined && !roles.includes('analytics'))
+    return { secret: undefined, created: undefined };
+  return await ensureAdminToken({ pool, config, log });
+}
+
+export async function listen(app: App, config: Pick<Config, 'host' | 'port'>): Promise<string> {
   try {
     return await app.listen({ host: config.host, port: config.port });
   } catch (error) {
@@ -140,11 +112,18 @@ async function listen(app: App, config: Config): Promise<string> {
   }
 }
 
-async function readiness(warehouse: Warehouse): Promise<{ ready: boolean; checks: Record<string, string> }> {
+async function askDatabase({ pool }: Warehouse): Promise<string> {
   try {
-    await warehouse.pool.query('select 1');
-    return { ready: true, checks: { database: 'ok' } };
+    await pool.query('select 1');
+    return 'ok';
   } catch {
-    return { ready: false, checks: { database: 'does not answer' } };
+    return 'does not answer';
   }
+}
+
+async function readiness(
+  asked: ReadonlyMap<string, () => Promise<string>>,
+): Promise<{ ready: boolean; checks: Record<string, string> }> {
+  const answers = await Promise.all([...asked].map(async ([name, ask]) => [name, await ask()] as const));
+  return { ready: answers.every(([, answer]) => answer === 'ok'), checks: Object.fromEntries(answers) };
 }

@@ -22,11 +22,12 @@ const allowed: Record<string, readonly string[]> = {
   warehouse: [...below, 'config.ts'],
   analytics: [...below, 'warehouse', 'config.ts'],
   customers: [...below, 'config.ts'],
-  commands: [...below, ...capabilities, 'config.ts', 'open-warehouse.ts', 'start-program.ts'],
+  commands: [...below, ...capabilities, 'config.ts', 'open-warehouse.ts', 'roles.ts', 'start-program.ts'],
   'config.ts': ['base', 'cluster-config.ts'],
   'cluster-config.ts': [],
   'open-warehouse.ts': [...below, ...capabilities, 'config.ts'],
-  'start-program.ts': [...below, ...capabilities, 'config.ts', 'open-warehouse.ts'],
+  'roles.ts': [...below, ...capabilities, 'config.ts', 'open-warehouse.ts'],
+  'start-program.ts': ['base', 'auth', 'http', 'jobs', 'config.ts', 'open-warehouse.ts', 'roles.ts'],
   'main.ts': ['base', 'commands'],
 };
 /** A capability reads the warehouse through these, never through its insides. */

@@ -2,10 +2,12 @@ import { Command } from 'commander';
 import { stopSignal, unlessAborted } from '../base/lifecycle.ts';
 import { openLog } from '../base/log.ts';
 import { readConfig } from '../config.ts';
+import { programRoles, readRoles } from '../roles.ts';
 import { startProgram } from '../start-program.ts';
 
-async function start(): Promise<void> {
+async function start(options: { roles?: string }): Promise<void> {
   const config = readConfig();
+  const roles = readRoles(options.roles);
   const files = config.logDir === undefined ? undefined : { folder: config.logDir };
   const log = await openLog(config.logLevel, files);
   // Asked for before anything is started, so that Ctrl-C at any moment leaves nothing running.
@@ -14,7 +16,7 @@ async function start(): Promise<void> {
     log.info({ signal }, 'stopping');
     stop.abort();
   });
-  const program = await unlessAborted(stop.signal, startProgram({ config, log, signal: stop.signal }));
+  const program = await unlessAborted(stop.signal, startProgram({ config, log, roles, signal: stop.signal }));
   if (program === undefined) return;
   console.log(`Tillstream listens at ${program.address}, its API is described at ${program.address}/docs`);
   if (program.newAdminToken !== undefined) {
@@ -29,6 +31,7 @@ async function start(): Promise<void> {
 export function startCommand(): Command {
   return new Command('start')
     .description('run the whole program: intake, warehouse, analytics and jobs')
+    .option('--roles <list>', `run only these: ${programRoles.join(',')}`)
     .addHelpText('after', '\nConfigured by environment variables; see .env.example.')
     .action(start);
 }

@@ -25,6 +25,8 @@ export const errorAdvice: Partial<Record<ErrorCode, string>> = {
   too_many_requests: 'Wait as long as Retry-After says.',
   overloaded: 'Wait as long as Retry-After says and send the same again; nothing counts twice.',
   database_unavailable: 'Wait as long as Retry-After says and send the same again; nothing counts twice.',
+  stream_unavailable: 'Wait as long as Retry-After says and send the same again; nothing counts twice.',
+  starting: 'Wait as long as Retry-After says; /readyz names what the program waits for.',
   shutting_down: 'Wait as long as Retry-After says and send the same again; nothing counts twice.',
   internal: 'Report it with the x-request-id of the answer; the log has the details under it.',
   invalid_configuration: 'Correct the environment variables that the message names.',

@@ -8,7 +8,6 @@ import type { Arrival, Incoming } from '../sales/sale.ts';
 import type { Stream } from '../stream/stream.ts';
 import { parsed } from './find-sale.ts';
 import { replayDocuments } from './replay.ts';
-import { registerSaleRoutes } from './sale-routes.ts';
 import { readStored, searchJournal } from './search-journal.ts';
 
 export type WarehouseRoutesDeps = {
@@ -82,11 +81,9 @@ function ownPlace(bound: string | undefined, asked: string | undefined): string 
   return bound ?? asked;
 }
 
-/** One sale with its history, and the journal: search, one document, replay. */
+/** The journal: search, one document, replay. */
 export function registerWarehouseRoutes(app: App, deps: WarehouseRoutesDeps): void {
   const { pool } = deps;
-  registerSaleRoutes(app, pool);
-
   app.get('/api/journal', {
     config: { access: { roles: ['operator'], bound: 'limited' } },
     schema: {

@@ -1,0 +1,155 @@
+import { registerPopularityRoutes } from './analytics/popularity-routes.ts';
+import { registerReconciliationRoutes } from './analytics/reconciliation-routes.ts';
+import { registerAnalyticsRoutes } from './analytics/routes.ts';
+import { registerTokenRoutes } from './auth/routes.ts';
+import type { Authenticator } from './auth/tokens.ts';
+import { systemClock } from './base/clock.ts';
+import { CodedError } from './base/errors.ts';
+import type { Lifecycle } from './base/lifecycle.ts';
+import type { Log } from './base/log.ts';
+import type { Metrics } from './base/metrics.ts';
+import type { Config } from './config.ts';
+import { workTagJobs } from './customers/apply-tag-rule.ts';
+import { workErasures } from './customers/rewrite-journal.ts';
+import { registerCustomerRoutes } from './customers/routes.ts';
+import { registerTagRuleRoutes } from './customers/tag-rule-routes.ts';
+import type { App } from './http/server.ts';
+import { registerDailyRoutes } from './intake/daily-routes.ts';
+import { registerIntakeRoutes } from './intake/routes.ts';
+import type { Jobs } from './jobs/jobs.ts';
+import { openDailyStore, type Warehouse } from './open-warehouse.ts';
+import { registerCatalogueRoutes } from './reference/catalogue-routes.ts';
+import { registerReferenceRoutes } from './reference/routes.ts';
+import { startFollower } from './stream/follow.ts';
+import { registerDailyReadRoutes } from './warehouse/daily-routes.ts';
+import { watchFoldHolder } from './warehouse/fold-holder.ts';
+import { tidyDaily } from './warehouse/name-daily.ts';
+import { createReattribution } from './warehouse/reattribute.ts';
+import { registerWarehouseRoutes } from './warehouse/routes.ts';
+import { registerSaleRoutes } from './warehouse/sale-routes.ts';
+
+/** Every role that there is, in the order in which they start. */
+export const programRoles = ['processor', 'worker', 'collector', 'analytics'] as const;
+export type ProgramRole = (typeof programRoles)[number];
+
+/** What the roles of one process share. */
+export type RoleContext = {
+  config: Config;
+  log: Log;
+  metrics: Metrics;
+  warehouse: Warehouse;
+  jobs: Jobs;
+  lifecycle: Lifecycle;
+  /** Asked by /readyz: answers `ok` or what is wrong. */
+  check(name: string, ask: () => Promise<string>): void;
+};
+
+type Room = (app: App, deps: ReturnType<typeof roomDeps>) => void;
+type Part = {
+  rooms: readonly Room[];
+  start?: (context: RoleContext) => Promise<void>;
+};
+
+const saleRoom: Room = (app, { pool }) => registerSaleRoutes(app, pool);
+
+/** What each role starts; a room that two roles of one process have is opened once. */
+const parts: Record<ProgramRole, Part> = {
+  collector: {
+    // What was sent can be read back under the addresses it was sent to.
+    rooms: [registerIntakeRoutes, registerDailyRoutes, saleRoom, registerDailyReadRoutes],
+    start: async ({ warehouse, log }) => await tidyDaily(warehouse.pool, log),
+  },
+  processor: { rooms: [], start: startProcessor },
+  analytics: {
+    rooms: [
+      saleRoom,
+      registerWarehouseRoutes,
+      registerDailyReadRoutes,
+      registerReconciliationRoutes,
+      registerAnalyticsRoutes,
+      registerReferenceRoutes,
+      registerCatalogueRoutes,
+      registerPopularityRoutes,
+      registerCustomerRoutes,
+      registerTagRuleRoutes,
+      registerTokenRoutes,
+    ],
+  },
+  worker: { rooms: [], start: startWorker },
+};
+
+/** The roles of a list such as `collector,processor`; all of them where it is left out. Error `invalid_configuration`. */
+export function readRoles(list: string | undefined): ProgramRole[] {
+  if (list === undefined) return [...programRoles];
+  const names = list.split(',').map((name) => name.trim());
+  const unknown = names.filter((name) => !(programRoles as readonly string[]).includes(name));
+  if (unknown.length > 0)
+    throw new CodedError(
+      'invalid_configuration',
+      `--roles names ${unknown.join(', ')}; there are ${programRoles.join(', ')}`,
+    );
+  return programRoles.filter((role) => names.includes(role));
+}
+
+/** Without Kafka nothing carries documents from one process to another. Error `invalid_configuration`. */
+export function checkRoles(roles: readonly ProgramRole[], config: Config): void {
+  if (config.kafka !== undefined || roles.includes('collector') === roles.includes('processor')) return;
+  const [alone, missing] = roles.includes('collector')
+    ? ['collector', 'processor']
+    : ['processor', 'collector'];
+  throw new CodedError(
+    'invalid_configuration',
+    `the role ${alone} runs without ${missing}, and no Kafka is there to carry documents between them; set KAFKA_BROKERS, or start both in one process with --roles collector,processor`,
+  );
+}
+
+export async function startRoles(roles: readonly ProgramRole[], context: RoleContext): Promise<void> {
+  if (!roles.includes('processor')) followReference(context);
+  for (const role of roles) await parts[role].start?.(context);
+}
+
+/** Opens the routes of the roles of this process. */
+export function registerRooms(
+  app: App,
+  roles: readonly ProgramRole[],
+  context: RoleContext,
+  authenticate: Authenticator,
+): void {
+  const deps = roomDeps(context, authenticate);
+  for (const room of new Set(roles.flatMap((role) => parts[role].rooms))) room(app, deps);
+}
+
+function roomDeps({ warehouse, jobs, config, log, metrics }: RoleContext, authenticate: Authenticator) {
+  const { pool, reference, stream, parse, epoch, erased } = warehouse;
+  const store = openDailyStore(warehouse, { config, log, metrics });
+  const { erasureKey, defaultTimeZone } = config;
+  return {
+    ...{ pool, reference, stream, parse, epoch, erased, erasureKey, store, defaultTimeZone },
+    ...{ jobs, authenticate, config, metrics, clock: systemClock },
+  };
+}
+
+async function startProcessor({ warehouse, metrics, log, lifecycle }: RoleContext): Promise<void> {
+  const holder = watchFoldHolder({ pool: warehouse.pool, metrics, log });
+  lifecycle.onStop('fold holder', () => holder.stop());
+}
+
+async function startWorker({ warehouse, jobs, config, log }: RoleContext): Promise<void> {
+  const { pool, reference, parse, epoch } = warehouse;
+  const { defaultTimeZone } = config;
+  await createReattribution({ pool, reference, parse, epoch, log }).work(jobs);
+  await workTagJobs({ pool, epoch, clock: systemClock, defaultTimeZone }, jobs);
+  await workErasures({ pool, epoch }, jobs);
+}
+
+const referenceIdleMs = 1_000;
+
+/** Loading meets every change of the reference history; a process that loads nothing has to look. */
+function followReference({ warehouse, log, lifecycle }: RoleContext): void {
+  const step = async () => {
+    await warehouse.reference.refresh();
+    return 0;
+  };
+  const follower = startFollower({ name: 'reference', log, step, idleMs: referenceIdleMs });
+  lifecycle.onStop('reference', () => follower.stop());
+}
