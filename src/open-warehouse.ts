@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from './base/clock.ts';
 import { createPool, type Database } from './base/db.ts';
 import { CodedError } from './base/errors.ts';
-import { createLifecycle } from './base/lifecycle.ts';
+import { createLifecycle, type Lifecycle } from './base/lifecycle.ts';
 import type { Log } from './base/log.ts';
 import type { Metrics } from './base/metrics.ts';
 import type { Config } from './config.ts';
@@ -12,6 +12,8 @@ import { migrate, pendingMigrations } from './database/migrate.ts';
 import { openDatabase } from './database/open-database.ts';
 import { parseDocument } from './intake/parse-document.ts';
 import { createReference } from './reference/load-reference.ts';
+import { openRedisReference } from './reference/open-redis-reference.ts';
+import type { RedisReference } from './reference/redis-reference.ts';
 import type { Reference, ReferenceSnapshot } from './reference/reference.ts';
 import type { DailyStore } from './sales/daily-file.ts';
 import type { Arrival, Incoming, Outcome, Resolved } from './sales/sale.ts';
@@ -21,7 +23,7 @@ import type { Stream } from './stream/stream.ts';
 import { countTail, createFold } from './warehouse/fold.ts';
 import { createGate } from './warehouse/gate.ts';
 import { ensurePartitions, settleInstallation } from './warehouse/installation.ts';
-import { createLoader, type Erased } from './warehouse/load.ts';
+import { createLoader, type Loader } from './warehouse/load.ts';
 import { createDailyStore } from './warehouse/load-daily.ts';
 import { createRollUp } from './warehouse/roll-up.ts';
 
@@ -44,6 +46,8 @@ export type Warehouse = {
   reference: Reference;
   stream: Stream;
   erased: Awaited<ReturnType<typeof createErasedCustomers>>;
+  /** Users and restaurants from Redis, where REDIS_URL names one. */
+  redis: RedisReference | undefined;
   parse: (arrival: Arrival, snapshot?: ReferenceSnapshot) => Incoming;
   /** The configured defaults, as they are settled on arrival. */
   resolvedDefaults: Resolved;
@@ -92,7 +96,8 @@ export async function openWarehouse(options: WarehouseOptions): Promise<Warehous
     const customers = createCustomersFollower({ pool, epoch, metrics, clock: systemClock, defaultTimeZone });
     const followers = options.followers ? startFollowers(pool, fold, customers, options, lifecycle) : [];
     const erased = await createErasedCustomers({ pool, erasureKey: config.erasureKey });
-    const loader = openLoader(pool, reference, epoch, erased, options);
+    const redis = await openRedisData({ pool, connectionString, reference, erased }, options, lifecycle);
+    const loader = openLoader({ pool, reference, epoch, erased, redis }, options);
     const gate = createGate({ pool, clock: systemClock, metrics });
     const direct = createDirectStream({
       load: async (batch) => {
@@ -114,6 +119,7 @@ export async function openWarehouse(options: WarehouseOptions): Promise<Warehous
       reference,
       stream,
       erased,
+      redis,
       parse: (arrival, snapshot) =>
         parseDocument(arrival, {
           current: snapshot ?? reference.current(),
@@ -135,15 +141,12 @@ function defaultsOf({ defaultPlace, defaultCurrency, defaultTimeZone }: Config):
   return { placeId: defaultPlace, currency: defaultCurrency, timeZone: defaultTimeZone };
 }
 
-function openLoader(
-  pool: Database,
-  reference: Reference,
-  epoch: number,
-  erased: Erased,
-  options: WarehouseOptions,
-) {
+type Opening = Pick<Warehouse, 'pool' | 'reference' | 'epoch' | 'erased' | 'redis'>;
+
+/** Whatever way documents come in, they pass here. */
+function openLoader({ pool, reference, epoch, erased, redis }: Opening, options: WarehouseOptions): Loader {
   const { config, log, metrics } = options;
-  return createLoader({
+  const loader = createLoader({
     pool,
     reference,
     epoch,
@@ -153,6 +156,26 @@ function openLoader(
     log,
     metrics,
   });
+  if (redis === undefined) return loader;
+  return {
+    load: async (...given: Parameters<Loader['load']>) => {
+      await redis.prepare(given[0]);
+      return await loader.load(...given);
+    },
+  };
+}
+
+async function openRedisData(
+  opening: Pick<Warehouse, 'pool' | 'connectionString' | 'reference' | 'erased'>,
+  { config, log, metrics }: WarehouseOptions,
+  lifecycle: Lifecycle,
+): Promise<RedisReference | undefined> {
+  if (config.redis === undefined) return undefined;
+  const { defaultTimeZone } = config;
+  const clock = systemClock;
+  const redis = await openRedisReference(config.redis, { ...opening, log, metrics, clock, defaultTimeZone });
+  lifecycle.onStop('redis', () => redis.close());
+  return redis;
 }
 
 function countSent(stream: Stream, metrics: Metrics): Stream {
@@ -207,7 +230,7 @@ function startFollowers(
   fold: ReturnType<typeof createFold>,
   customers: ReturnType<typeof createCustomersFollower>,
   options: WarehouseOptions,
-  lifecycle: ReturnType<typeof createLifecycle>,
+  lifecycle: Lifecycle,
 ): Follower[] {
   const { log, metrics } = options;
   const rhythm = { log, idleMs: foldIdleMs, restMs: foldRestMs };
@@ -227,7 +250,7 @@ function startFollowers(
   return [folding, counting];
 }
 
-function keepPartitions(pool: Database, log: Log, lifecycle: ReturnType<typeof createLifecycle>): void {
+function keepPartitions(pool: Database, log: Log, lifecycle: Lifecycle): void {
   const timer = setInterval(() => {
     ensurePartitions(pool, systemClock.nowMs()).catch((error) =>
       log.error({ err: error }, 'no partition was made; the default one catches what comes'),

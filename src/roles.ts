@@ -132,6 +132,10 @@ function roomDeps({ warehouse, jobs, config, log, metrics }: RoleContext, authen
 async function startProcessor({ warehouse, metrics, log, lifecycle }: RoleContext): Promise<void> {
   const holder = watchFoldHolder({ pool: warehouse.pool, metrics, log });
   lifecycle.onStop('fold holder', () => holder.stop());
+  const { redis } = warehouse;
+  if (redis === undefined) return;
+  const looking = startFollower({ name: 'redis', log, step: redis.look, idleMs: lookIdleMs });
+  lifecycle.onStop('redis look', () => looking.stop());
 }
 
 async function startWorker({ warehouse, jobs, config, log }: RoleContext): Promise<void> {
@@ -142,6 +146,8 @@ async function startWorker({ warehouse, jobs, config, log }: RoleContext): Promi
   await workErasures({ pool, epoch }, jobs);
 }
 
+/** For users and restaurants that Redis did not have, or did not tell, when they were first named. */
+const lookIdleMs = 1_000;
 const referenceIdleMs = 1_000;
 
 /** Loading meets every change of the reference history; a process that loads nothing has to look. */

@@ -6,7 +6,7 @@ const sizes = [1, 4, 16, 64, 256, 1024, 4096];
 /** What a batch of documents passes in each role; a series of every stage is there from the start. */
 const stages = {
   collector: ['read', 'parse', 'append'],
-  processor: ['admit', 'load', 'fold', 'roll-up'],
+  processor: ['admit', 'reference', 'load', 'fold', 'roll-up'],
   worker: ['reattribute'],
 } as const;
 
@@ -64,6 +64,12 @@ export function createMetrics() {
       name: 'tillstream_fold_held_seconds',
       help: 'Age of the transaction that holds the fold back; absent while nothing does',
       labelNames: ['application_name', 'pid'],
+      registers,
+    }),
+    referenceLookups: new Counter({
+      name: 'tillstream_reference_lookups_total',
+      help: 'Users and restaurants looked up in Redis: found, missing, invalid, unanswered',
+      labelNames: ['result'],
       registers,
     }),
     httpSeconds: new Histogram({

@@ -84,7 +84,7 @@ async function hide(
     values: [randomCustomerId, userNo],
   });
   await client.query({ text: 'delete from ops.customer where customer_id = $1', values: [customerId] });
-  for (const table of ['reference', 'reference_change'])
+  for (const table of ['reference', 'reference_change', 'reference_wanted'])
     await client.query({
       text: `delete from ops.${table} where kind = 'user' and id = $1`,
       values: [customerId],

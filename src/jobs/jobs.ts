@@ -65,11 +65,15 @@ export async function createJobs(deps: {
   connectionString: string;
   log: Log;
   metrics?: Metrics;
+  /** Off where jobs are only given: who works on them looks after them too. */
+  supervise?: boolean;
 }): Promise<Jobs> {
   const boss = new PgBoss({
     connectionString: deps.connectionString,
     application_name: workerName,
     max: 4,
+    supervise: deps.supervise ?? true,
+    schedule: deps.supervise ?? true,
     monitorIntervalSeconds: superviseSeconds,
     superviseIntervalSeconds: superviseSeconds,
   });
