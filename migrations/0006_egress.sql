@@ -29,3 +29,8 @@ insert into ops.egress_sender (sender) values (null);
 
 -- The states of orders in the order of followers: `journal_follow` leaves out those that move no figure.
 create index journal_orders on stg.journal (epoch, xid, position) where source = 'order' and sale_seq is not null;
+
+-- What was sent of an entity is compared by its number; and what only the egress reads is not kept for ever.
+drop index ops.outbox_entity;
+create index outbox_entity on ops.outbox (entity_key, entity_seq);
+create index outbox_stats on ops.outbox (created_at) where topic = 'stats';

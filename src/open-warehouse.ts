@@ -43,6 +43,8 @@ export type Warehouse = {
   pool: Database;
   connectionString: string;
   epoch: number;
+  /** Tells this installation from others that use the same Kafka. */
+  cluster: string;
   reference: Reference;
   stream: Stream;
   erased: Awaited<ReturnType<typeof createErasedCustomers>>;
@@ -85,7 +87,7 @@ export async function openWarehouse(options: WarehouseOptions): Promise<Warehous
     lifecycle.onStop('pool', () => pool.end());
     await bringUpToDate(pool, config, log);
     signal?.throwIfAborted();
-    const { epoch } = await settleInstallation(pool, config.identity);
+    const { epoch, cluster } = await settleInstallation(pool, config.identity);
     await ensurePartitions(pool, systemClock.nowMs());
     keepPartitions(pool, log, lifecycle);
 
@@ -93,7 +95,10 @@ export async function openWarehouse(options: WarehouseOptions): Promise<Warehous
     await reference.refresh();
     const fold = createFold({ pool, epoch, log, metrics });
     const { defaultTimeZone } = config;
-    const customers = createCustomersFollower({ pool, epoch, metrics, clock: systemClock, defaultTimeZone });
+    const customers = createCustomersFollower({
+      ...{ pool, epoch, metrics, clock: systemClock, defaultTimeZone },
+      tellsCounters: config.kafka !== undefined,
+    });
     const followers = options.followers ? startFollowers(pool, fold, customers, options, lifecycle) : [];
     const erased = await createErasedCustomers({ pool, erasureKey: config.erasureKey });
     const redis = await openRedisData({ pool, connectionString, reference, erased }, options, lifecycle);
@@ -114,12 +119,7 @@ export async function openWarehouse(options: WarehouseOptions): Promise<Warehous
     lifecycle.onStop('stream', () => stream.stop());
     return {
       pool,
-      connectionString,
-      epoch,
-      reference,
-      stream,
-      erased,
-      redis,
+      ...{ connectionString, epoch, cluster, reference, stream, erased, redis },
       parse: (arrival, snapshot) =>
         parseDocument(arrival, {
           current: snapshot ?? reference.current(),

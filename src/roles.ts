@@ -20,8 +20,12 @@ import type { Jobs } from './jobs/jobs.ts';
 import { openDailyStore, type Warehouse } from './open-warehouse.ts';
 import { registerCatalogueRoutes } from './reference/catalogue-routes.ts';
 import { registerReferenceRoutes } from './reference/routes.ts';
+import { createEgress } from './stream/egress.ts';
+import { createOutboxSource, pruneOutbox } from './stream/egress-outbox.ts';
+import { openEgressProducer } from './stream/egress-producer.ts';
 import { startFollower } from './stream/follow.ts';
 import { registerDailyReadRoutes } from './warehouse/daily-routes.ts';
+import { createEnrichedOrders } from './warehouse/enriched-orders.ts';
 import { watchFoldHolder } from './warehouse/fold-holder.ts';
 import { tidyDaily } from './warehouse/name-daily.ts';
 import { createReattribution } from './warehouse/reattribute.ts';
@@ -129,13 +133,36 @@ function roomDeps({ warehouse, jobs, config, log, metrics }: RoleContext, authen
   };
 }
 
-async function startProcessor({ warehouse, metrics, log, lifecycle }: RoleContext): Promise<void> {
+async function startProcessor(context: RoleContext): Promise<void> {
+  const { warehouse, metrics, log, lifecycle } = context;
   const holder = watchFoldHolder({ pool: warehouse.pool, metrics, log });
   lifecycle.onStop('fold holder', () => holder.stop());
+  startEgress(context);
   const { redis } = warehouse;
   if (redis === undefined) return;
   const looking = startFollower({ name: 'redis', log, step: redis.look, idleMs: lookIdleMs });
   lifecycle.onStop('redis look', () => looking.stop());
+}
+
+/** Of several processors one sends. */
+function startEgress({ config, warehouse, metrics, log, lifecycle }: RoleContext): void {
+  const { kafka } = config;
+  if (kafka === undefined) return;
+  const { pool, reference, parse, epoch, cluster } = warehouse;
+  const { topics } = kafka;
+  const { identity } = config;
+  const orders = createEnrichedOrders({ epoch, identity, topic: topics.enrichedOrders, reference, parse });
+  const egress = createEgress({
+    ...{ pool, log, metrics },
+    sources: [orders, createOutboxSource({ epoch, topics })],
+    openProducer: () => openEgressProducer(kafka, `tillstream-egress-${cluster}`),
+  });
+  lifecycle.onStop('egress sender', () => egress.stop());
+  const sending = startFollower({ name: 'egress', log, step: egress.step, idleMs: egressIdleMs });
+  lifecycle.onStop('egress', () => sending.stop());
+  const prune = async () => await pruneOutbox(pool);
+  const pruning = startFollower({ name: 'outbox', log, step: prune, idleMs: pruneIdleMs });
+  lifecycle.onStop('outbox', () => pruning.stop());
 }
 
 async function startWorker({ warehouse, jobs, config, log }: RoleContext): Promise<void> {
@@ -148,6 +175,8 @@ async function startWorker({ warehouse, jobs, config, log }: RoleContext): Promi
 
 /** For users and restaurants that Redis did not have, or did not tell, when they were first named. */
 const lookIdleMs = 1_000;
+const egressIdleMs = 250;
+const pruneIdleMs = 600_000;
 const referenceIdleMs = 1_000;
 
 /** Loading meets every change of the reference history; a process that loads nothing has to look. */

@@ -10,6 +10,7 @@ import { createKeyNumbers } from './key-numbers.ts';
 import { type JournalPlace, notePending } from './pending-sales.ts';
 import { candidatesOf, findEvidence } from './tag-candidates.ts';
 import { ruleColumns, type TagRule } from './tag-rule.ts';
+import { writeCounterEvents } from './write-counter-events.ts';
 import { writeTagChanges } from './write-tags.ts';
 
 /** Advisory lock: counters and tags have one writer at a time. */
@@ -48,6 +49,8 @@ export type CustomersDeps = {
   /** Where a tag's day ends. */
   defaultTimeZone: string;
   schema?: CounterSchema;
+  /** Whether others are told what the counters are now; where nobody is, it costs nothing. */
+  tellsCounters?: boolean;
   rowsPerStep?: number;
 };
 
@@ -134,6 +137,7 @@ export function createCustomersFollower(deps: CustomersDeps) {
     );
     await applyCounts(client, schema, gathered.counters, oneCurrency);
     await applySaleList(client, schema, gathered.sales);
+    if (isLive && deps.tellsCounters === true) await writeCounterEvents(client, deps.epoch, entries, numbers);
     const settled = await notePending(client, schema, end, gathered.touchedBy);
     await decide(client, rules, gathered, settled);
   }

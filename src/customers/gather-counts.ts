@@ -41,7 +41,7 @@ export type Gathered = {
   touchedBy: Map<FollowedRow, Counter[]>;
 };
 
-type CountedEntry = {
+export type CountedEntry = {
   row: FollowedRow;
   contribution: Contribution & { customer: string };
   counts: CountedRow[];

@@ -56,10 +56,10 @@ export type PlaceSettings = { timeZone: string; businessDayStart: string };
  * Where one sale has a product under n categories, a further row with this category and −(n − 1) receipts
  * stands beside them, so that the sum over categories counts the sale once.
  */
-const severalCategories = '*';
+export const severalCategories = '*';
 
 /** Where neither the document nor the reference data names one. */
-const unknownCategory = 'unknown';
+export const unknownCategory = 'unknown';
 
 type CategoryOf = (line: Line) => string;
 

@@ -1,7 +1,12 @@
 import { type Database, inTransaction } from '../base/db.ts';
 import { CodedError } from '../base/errors.ts';
 
-export type Installation = { epoch: number; identity: 'source' | 'place' };
+export type Installation = {
+  epoch: number;
+  identity: 'source' | 'place';
+  /** Of the PostgreSQL cluster and the database in it: tells this installation from others. */
+  cluster: string;
+};
 
 /**
  * Settles what belongs to this database for good: the epoch, which rises when the data finds itself on
@@ -13,7 +18,10 @@ export async function settleInstallation(
 ): Promise<Installation> {
   return await inTransaction(pool, async (client) => {
     await client.query('select pg_advisory_xact_lock(7100)');
-    const control = await client.query('select system_identifier::text from pg_control_system()');
+    const control = await client.query(`
+      select system_identifier::text,
+        system_identifier || '-' || (select oid from pg_database where datname = current_database()) as installation
+      from pg_control_system()`);
     const cluster: string = control.rows[0].system_identifier;
     await client.query({
       text: `insert into ops.installation (epoch, system_identifier) values (1, $1) on conflict do nothing`,
@@ -33,7 +41,7 @@ export async function settleInstallation(
         `IDENTITY is ${identity}, but this database holds sales told apart by ${rows[0].identity}; set IDENTITY=${rows[0].identity}`,
       );
     }
-    return { epoch: rows[0].epoch, identity };
+    return { epoch: rows[0].epoch, identity, cluster: control.rows[0].installation };
   });
 }
 
