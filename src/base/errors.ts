@@ -35,6 +35,7 @@ export const errorTable = {
   data_dir_unusable: { status: 500, title: 'The data directory cannot be used' },
   postgres_failed: { status: 500, title: 'PostgreSQL did not start' },
   migration_failed: { status: 500, title: 'A migration failed' },
+  transfer_failed: { status: 500, title: 'The backup, restore or move stopped' },
   import_failed: { status: 500, title: 'The import stopped' },
 } as const satisfies Record<string, { status: number; title: string }>;
 

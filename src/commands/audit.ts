@@ -11,7 +11,7 @@ const waitSeconds = 300;
 const lookAgainMs = 500;
 
 /** Prints every difference; exit code 1 if there is any. */
-async function audit({ warehouse, config, signal }: Opened): Promise<void> {
+export async function audit({ warehouse, config, signal }: Opened): Promise<void> {
   await waitForReattribution(warehouse.pool, signal);
   const started = performance.now();
   const progress = (sales: number) => {

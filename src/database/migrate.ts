@@ -37,10 +37,16 @@ export function readMigrations(folder: string): Migration[] {
 /**
  * Runs what is missing, in order, each in a transaction of its own, under a lock: two programs that start at
  * once run each migration once. Returns how many ran. Error `migration_failed` where a migration does not
- * run, an applied file was changed, or the database is newer than the program.
+ * run, an applied file was changed, or the database is newer than the program. `upTo` leaves out later numbers.
  */
-export async function migrate(pool: Database, options: { log: Log; folder?: string }): Promise<number> {
-  const migrations = readMigrations(options.folder ?? migrationsFolder);
+export async function migrate(
+  pool: Database,
+  options: { log: Log; folder?: string; upTo?: number },
+): Promise<number> {
+  const { upTo = Number.POSITIVE_INFINITY } = options;
+  const migrations = readMigrations(options.folder ?? migrationsFolder).filter(
+    ({ number }) => number <= upTo,
+  );
   const client = await pool.connect();
   try {
     // A migration may wait for locks and rewrite tables for as long as it takes.

@@ -60,6 +60,14 @@ const countPending = `
 const writeProgress = `
   update pgboss.job set output = $3::jsonb where name = $1 and id = $2 and state = 'active'`;
 
+export async function prepareQueues(boss: PgBoss): Promise<void> {
+  for (const queue of queues) {
+    await boss.createQueue(queue, queueOptions);
+    // A queue that is there already keeps the options it was made with.
+    await boss.updateQueue(queue, queueOptions);
+  }
+}
+
 /** Jobs in PostgreSQL, by pg-boss: they survive restarts and are tried again with growing pauses. */
 export async function createJobs(deps: {
   connectionString: string;
@@ -80,11 +88,7 @@ export async function createJobs(deps: {
   const stopping = new AbortController();
   boss.on('error', (error) => deps.log.warn({ err: error }, 'the job queue has trouble; it tries again'));
   await boss.start();
-  for (const queue of queues) {
-    await boss.createQueue(queue, queueOptions);
-    // A queue that is there already keeps the options it was made with.
-    await boss.updateQueue(queue, queueOptions);
-  }
+  await prepareQueues(boss);
 
   async function run(queue: string, handler: JobHandler, job: Job<Record<string, unknown>>) {
     const signal = AbortSignal.any([job.signal, stopping.signal]);

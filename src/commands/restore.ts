@@ -1,0 +1,82 @@
+import { Command } from 'commander';
+import { createPool } from '../base/db.ts';
+import { CodedError } from '../base/errors.ts';
+import { stopSignal } from '../base/lifecycle.ts';
+import { createLog, type Log } from '../base/log.ts';
+import { type Config, readConfig } from '../config.ts';
+import { openDatabase } from '../database/open-database.ts';
+import { type Manifest, readManifest } from '../transfer/manifest.ts';
+import { createTransferProgress } from '../transfer/progress.ts';
+import { restoreBackup } from '../transfer/restore.ts';
+import { audit } from './audit.ts';
+import { stoppedBySignal, withWarehouse } from './with-warehouse.ts';
+
+async function restore(directory: string): Promise<void> {
+  const config = readConfig();
+  const { databaseUrl, dataDir, logLevel } = config;
+  checkIdentity(readManifest(directory), config);
+  const log = createLog(logLevel === 'info' ? 'warn' : logLevel);
+  const stop = new AbortController();
+  void stopSignal().then(() => stop.abort(new Error('stopped by a signal')));
+  const database = await openDatabase({ databaseUrl, dataDir, log });
+  try {
+    const manifest = await fillDatabase(database.connectionString, log, directory, stop.signal);
+    const journal = manifest.tables.find(({ name }) => name === 'stg.journal');
+    console.log(`restored: as of ${manifest.takenAt}, ${journal?.rows ?? 0} journal rows`);
+    await withWarehouse({ applicationName: 'tillstream-restore', followers: true }, async (opened) => {
+      await opened.warehouse.settle();
+      await audit(opened);
+    });
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    console.error('stopped; the database is as empty as before');
+    process.exitCode = stoppedBySignal;
+  } finally {
+    await database.close();
+  }
+}
+
+/** Met before hours of copying, not after. */
+function checkIdentity({ installation }: Manifest, config: Config): void {
+  const { identity } = installation;
+  if (identity === null || identity === config.identity) return;
+  throw new CodedError(
+    'invalid_configuration',
+    `IDENTITY is ${config.identity}, but the backup holds sales told apart by ${identity}; set IDENTITY=${identity}`,
+  );
+}
+
+async function fillDatabase(
+  connectionString: string,
+  log: Log,
+  directory: string,
+  signal: AbortSignal,
+): Promise<Manifest> {
+  const progress = createTransferProgress(process.stderr);
+  const pool = createPool({
+    connectionString,
+    applicationName: 'tillstream-restore',
+    maximumConnections: 2,
+    transactionTimeoutMs: 0,
+  });
+  try {
+    const deps = { pool, connectionString, log, signal, onProgress: progress.onProgress };
+    return await restoreBackup(deps, directory);
+  } finally {
+    progress.end();
+    await pool.end();
+  }
+}
+
+export function restoreCommand(): Command {
+  return new Command('restore')
+    .description('fill an empty database from a backup, then audit it; exit code 1 if figures differ')
+    .argument('<folder>', 'what tillstream backup made')
+    .addHelpText(
+      'after',
+      `
+The database is that of DATABASE_URL, or the embedded one of DATA_DIR, and must hold no data. Tokens are those of
+the backup. ERASURE_KEY, IDENTITY and the other settings must be those that the backup was made under.`,
+    )
+    .action(restore);
+}
