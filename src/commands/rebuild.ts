@@ -4,7 +4,7 @@ import { createCustomersRebuild } from '../customers/rebuild-customers.ts';
 import { rebuildMarts } from '../warehouse/rebuild.ts';
 import { type Opened, withWarehouse } from './with-warehouse.ts';
 
-async function rebuild({ warehouse, config, log, metrics, signal }: Opened): Promise<void> {
+export async function rebuild({ warehouse, config, log, metrics, signal }: Opened): Promise<void> {
   const started = performance.now();
   const progress = (step: string, done: number) => {
     if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${done} ${step}`);

@@ -1,39 +1,36 @@
 import { Command } from 'commander';
 import { createPool } from '../base/db.ts';
 import { CodedError } from '../base/errors.ts';
-import { stopSignal } from '../base/lifecycle.ts';
-import { createLog, type Log } from '../base/log.ts';
-import { type Config, readConfig } from '../config.ts';
+import type { Config } from '../config.ts';
 import { openDatabase } from '../database/open-database.ts';
 import { type Manifest, readManifest } from '../transfer/manifest.ts';
-import { createTransferProgress } from '../transfer/progress.ts';
 import { restoreBackup } from '../transfer/restore.ts';
 import { audit } from './audit.ts';
-import { stoppedBySignal, withWarehouse } from './with-warehouse.ts';
+import { runTransfer, type Transfer } from './run-transfer.ts';
+import { withWarehouse } from './with-warehouse.ts';
 
 async function restore(directory: string): Promise<void> {
-  const config = readConfig();
-  const { databaseUrl, dataDir, logLevel } = config;
-  checkIdentity(readManifest(directory), config);
-  const log = createLog(logLevel === 'info' ? 'warn' : logLevel);
-  const stop = new AbortController();
-  void stopSignal().then(() => stop.abort(new Error('stopped by a signal')));
-  const database = await openDatabase({ databaseUrl, dataDir, log });
-  try {
-    const manifest = await fillDatabase(database.connectionString, log, directory, stop.signal);
-    const journal = manifest.tables.find(({ name }) => name === 'stg.journal');
-    console.log(`restored: as of ${manifest.takenAt}, ${journal?.rows ?? 0} journal rows`);
-    await withWarehouse({ applicationName: 'tillstream-restore', followers: true }, async (opened) => {
-      await opened.warehouse.settle();
-      await audit(opened);
-    });
-  } catch (error) {
-    if (!stop.signal.aborted) throw error;
-    console.error('stopped; the database is as empty as before');
-    process.exitCode = stoppedBySignal;
-  } finally {
-    await database.close();
-  }
+  await runTransfer(words, async (transfer) => {
+    const { config, log } = transfer;
+    const { databaseUrl, dataDir } = config;
+    checkIdentity(readManifest(directory), config);
+    const database = await openDatabase({ databaseUrl, dataDir, log });
+    try {
+      const manifest = await fillDatabase(database.connectionString, directory, transfer);
+      const journal = manifest.tables.find(({ name }) => name === 'stg.journal');
+      console.log(`restored: as of ${manifest.takenAt}, ${journal?.rows ?? 0} journal rows`);
+      await auditAll();
+    } finally {
+      await database.close();
+    }
+  });
+}
+
+async function auditAll(): Promise<void> {
+  await withWarehouse({ applicationName: 'tillstream-restore', followers: true }, async (opened) => {
+    await opened.warehouse.settle();
+    await audit(opened);
+  });
 }
 
 /** Met before hours of copying, not after. */
@@ -48,11 +45,9 @@ function checkIdentity({ installation }: Manifest, config: Config): void {
 
 async function fillDatabase(
   connectionString: string,
-  log: Log,
   directory: string,
-  signal: AbortSignal,
+  { log, signal, progress }: Transfer,
 ): Promise<Manifest> {
-  const progress = createTransferProgress(process.stderr);
   const pool = createPool({
     connectionString,
     applicationName: 'tillstream-restore',
@@ -67,6 +62,11 @@ async function fillDatabase(
     await pool.end();
   }
 }
+
+const words = {
+  whenStopped: 'run it again; where it was still copying the database is as empty as before',
+  whenFailed: 'see what the message names and run it again',
+};
 
 export function restoreCommand(): Command {
   return new Command('restore')

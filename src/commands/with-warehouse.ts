@@ -20,17 +20,17 @@ export type Opened = {
  * PostgreSQL that the command started stops with it. Exit code 130.
  */
 export async function withWarehouse(
-  options: { applicationName: string; followers: boolean },
+  options: { applicationName: string; followers: boolean; config?: Config },
   work: (opened: Opened) => Promise<void>,
 ): Promise<void> {
-  const config = readConfig();
+  const { config = readConfig(), applicationName, followers } = options;
   const log = createLog(config.logLevel === 'info' ? 'warn' : config.logLevel);
   const metrics = createMetrics();
   // Before anything is started: a signal that nobody listens to would leave the server behind.
   const stop = new AbortController();
   void stopSignal().then(() => stop.abort(new Error('stopped by a signal')));
   const { signal } = stop;
-  const warehouse = await openWarehouse({ config, log, metrics, ...options });
+  const warehouse = await openWarehouse({ config, log, metrics, applicationName, followers });
   try {
     signal.throwIfAborted();
     await work({ warehouse, config, log, metrics, signal });

@@ -13,7 +13,7 @@ import type { OnProgress } from './progress.ts';
 export type BackupDeps = {
   pool: Database;
   onProgress: OnProgress;
-  /** Ends the backup between two tables; nothing of it is left. */
+  /** Ends the backup; nothing of it is left. */
   signal?: AbortSignal;
 };
 
@@ -97,8 +97,11 @@ async function writeAll(
   for (const [index, table] of tables.entries()) {
     deps.signal?.throwIfAborted();
     const file = `${table.name.replaceAll('"', '')}.copy.gz`;
-    const report = deps.onProgress({ table: table.name, number: index + 1, of: tables.length });
-    const copied = await copyToFile(client, table, path.join(folder, file), report);
+    const onBytes = deps.onProgress({ table: table.name, number: index + 1, of: tables.length });
+    const copied = await copyToFile(client, table, path.join(folder, file), {
+      onBytes,
+      signal: deps.signal,
+    });
     backedUp.push({ ...table, file, ...copied });
   }
   return {

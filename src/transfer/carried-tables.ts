@@ -80,6 +80,31 @@ export async function makePartitions(client: Queryable, partitions: readonly Par
     await client.query(`create table if not exists ${name} partition of ${parent} ${bound}`);
 }
 
+/** A relation that holds rows itself: a table, or a partition of one. In blocks of the database's size. */
+export type Part = { table: CarriedTable; name: string; blocks: number };
+
+const selectParts = `
+  select format('%I.%I', n.nspname, c.relname) as name, pg_relation_size(c.oid) / current_setting('block_size')::bigint as blocks
+  from (
+    select $1::regclass as relid
+    union select relid from pg_partition_tree($1::regclass)
+  ) as t
+  join pg_class as c on c.oid = t.relid join pg_namespace as n on n.oid = c.relnamespace
+  where c.relkind = 'r'
+  order by 1`;
+
+export async function listParts(client: Queryable, tables: readonly CarriedTable[]): Promise<Part[]> {
+  const parts: Part[] = [];
+  for (const table of tables) {
+    const { rows } = await client.query<{ name: string; blocks: number }>({
+      text: selectParts,
+      values: [table.name],
+    });
+    parts.push(...rows.map((row) => ({ table, ...row })));
+  }
+  return parts;
+}
+
 /** `lastValue` as text: a sequence may be past the safe integers. */
 export type SequenceState = { name: string; lastValue: string; isCalled: boolean };
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { Transform, type TransformCallback } from 'node:stream';
+import { type Duplex, type Readable, Transform, type TransformCallback } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
@@ -9,8 +9,11 @@ import type { CarriedTable } from './carried-tables.ts';
 
 /** `bytes` and `sha256` are those of the file. */
 export type CopiedFile = { rows: number; bytes: number; sha256: string };
-/** Told with every chunk, in bytes as PostgreSQL sends them. */
-export type OnBytes = (bytes: number) => void;
+export type CopyOptions = {
+  /** Told with every chunk, in bytes as PostgreSQL sends them. */
+  onBytes: (bytes: number) => void;
+  signal: AbortSignal | undefined;
+};
 
 const chunkBytes = 256 * 1024;
 /** The cheapest; receipts shrink to a tenth at any level. */
@@ -27,6 +30,8 @@ function tap(look: (chunk: Buffer) => void): Transform {
   });
 }
 
+const counting = (onBytes: (bytes: number) => void) => tap((chunk) => onBytes(chunk.length));
+
 function hashing() {
   const hash = createHash('sha256');
   let bytes = 0;
@@ -37,6 +42,7 @@ function hashing() {
   return { stream, result: () => ({ bytes, sha256: hash.digest('hex') }) };
 }
 
+const signalOf = (signal: AbortSignal | undefined) => (signal === undefined ? {} : { signal });
 const listed = ({ columns }: CarriedTable) => columns.join(', ');
 
 /** What a condition picks of a table, as PostgreSQL's binary COPY format; `of` is the table or a part of it. */
@@ -53,20 +59,21 @@ export async function copyToFile(
   client: Client,
   table: CarriedTable,
   file: string,
-  onBytes: OnBytes,
+  { onBytes, signal }: CopyOptions,
 ): Promise<CopiedFile> {
-  const rows = client.query(copyTo(copyOutStatement(table), { highWaterMark: chunkBytes }));
   const hash = hashing();
-  await pipeline(
-    rows,
-    tap((chunk) => onBytes(chunk.length)),
-    createGzip(compression),
-    hash.stream,
-    // Flushed to the disk before it is closed: a power cut must not leave a manifest without its files.
-    createWriteStream(file, { mode: 0o600, flags: 'wx', flush: true }),
+  const rows = await copyOut(client, copyOutStatement(table), (from) =>
+    pipeline(
+      from,
+      counting(onBytes),
+      createGzip(compression),
+      hash.stream,
+      // Flushed to the disk before it is closed: a power cut must not leave a manifest without its files.
+      createWriteStream(file, { mode: 0o600, flags: 'wx', flush: true }),
+      signalOf(signal),
+    ),
   );
-  await commandEnded(client);
-  return { rows: rows.rowCount, ...hash.result() };
+  return { rows, ...hash.result() };
 }
 
 /** The way back. What the file turned out to be is for the caller to compare, before COMMIT. */
@@ -74,7 +81,7 @@ export async function copyFromFile(
   client: Client,
   table: CarriedTable,
   file: string,
-  onBytes: OnBytes,
+  { onBytes, signal }: CopyOptions,
 ): Promise<CopiedFile> {
   const rows = client.query(copyFrom(copyInStatement(table)));
   const hash = hashing();
@@ -82,8 +89,9 @@ export async function copyFromFile(
     createReadStream(file, { highWaterMark: chunkBytes }),
     hash.stream,
     createGunzip({ chunkSize: chunkBytes }),
-    tap((chunk) => onBytes(chunk.length)),
+    counting(onBytes),
     rows,
+    signalOf(signal),
   );
   return { rows: rows.rowCount, ...hash.result() };
 }
@@ -92,20 +100,27 @@ export async function copyFromFile(
 export async function copyAcross(
   from: { client: Client; statement: string },
   to: { client: Client; statement: string },
-  onBytes: OnBytes,
+  { onBytes, signal }: CopyOptions,
 ): Promise<number> {
-  const source = from.client.query(copyTo(from.statement, { highWaterMark: chunkBytes }));
-  const target = to.client.query(copyFrom(to.statement));
-  await pipeline(
-    source,
-    tap((chunk) => onBytes(chunk.length)),
-    target,
+  return await copyOut(from.client, from.statement, (rows) =>
+    pipeline(rows, counting(onBytes), to.client.query(copyFrom(to.statement)), signalOf(signal)),
   );
-  await commandEnded(from.client);
-  return target.rowCount;
 }
 
-/** The stream ends before the command does, whose end tells the number of rows. */
-async function commandEnded(client: Client): Promise<void> {
+/** Answers the rows. Where `drain` fails the connection is at an end: the server would send on, and nobody read. */
+async function copyOut(
+  client: Client,
+  statement: string,
+  drain: (rows: Readable) => Promise<void>,
+): Promise<number> {
+  const rows = client.query(copyTo(statement, { highWaterMark: chunkBytes }));
+  try {
+    await drain(rows);
+  } catch (error) {
+    (rows as unknown as { connection: { stream: Duplex } }).connection.stream.destroy();
+    throw error;
+  }
+  // The stream ends before the command does, whose end tells the number of rows.
   await client.query('select');
+  return rows.rowCount;
 }

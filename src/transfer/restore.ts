@@ -17,7 +17,7 @@ export type RestoreDeps = {
   connectionString: string;
   log: Log;
   onProgress: OnProgress;
-  /** Gives up between two tables; the database stays empty. */
+  /** Gives up; the database stays empty. */
   signal?: AbortSignal;
 };
 
@@ -72,9 +72,10 @@ async function fill(deps: RestoreDeps, client: Client, manifest: Manifest, direc
   await makePartitions(client, manifest.partitions);
   for (const [index, table] of tables.entries()) {
     deps.signal?.throwIfAborted();
-    const report = deps.onProgress({ table: table.name, number: index + 1, of: tables.length });
+    const onBytes = deps.onProgress({ table: table.name, number: index + 1, of: tables.length });
     const file = path.join(directory, table.file);
-    const copied = await copyFromFile(client, table, file, report).catch((cause) => {
+    const options = { onBytes, signal: deps.signal };
+    const copied = await copyFromFile(client, table, file, options).catch((cause) => {
       throw refused(file, cause);
     });
     checkFile(file, table, copied);

@@ -204,7 +204,7 @@ test('a backup is readable by its owner alone, and takes its name only when it i
   const stopLater = () => () => stop.abort(new Error('stopped'));
   await assert.rejects(
     makeBackup({ pool: tested.database.pool, onProgress: stopLater, signal: stop.signal }, half),
-    /stopped/,
+    /aborted/,
   );
   assert.deepEqual([existsSync(half), existsSync(`${half}.part`)], [false, false]);
   // What a kill leaves is removed by the next one, and nothing that another program still writes.
