@@ -25,7 +25,7 @@ export async function findBinaries(): Promise<Binaries> {
   } catch (error) {
     throw new CodedError(
       'postgres_failed',
-      `the package ${name} is missing; run npm ci, or set DATABASE_URL to a server of your own`,
+      `no PostgreSQL comes with this installation (${name} is missing); set DATABASE_URL to a server of your own, or run npm ci in a checkout`,
       { cause: error },
     );
   }
