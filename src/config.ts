@@ -5,6 +5,7 @@ import type { LogLevel } from './base/log.ts';
 import { isCurrency } from './base/money.ts';
 import { isTimeZone } from './base/time.ts';
 import { type ClusterConfig, readClusterConfig, readDatabaseAddress } from './cluster-config.ts';
+import { readOlderVariables } from './older-variables.ts';
 
 export type Config = ClusterConfig & {
   host: string;
@@ -34,6 +35,8 @@ export type Config = ClusterConfig & {
   minimumDate: string;
   /** How long an intake request may wait for the warehouse. */
   intakeTimeoutMs: number;
+  /** Variables of older services that are set and change nothing, to be named at start. */
+  unusedVariables: readonly string[];
 };
 
 type Environment = Record<string, string | undefined>;
@@ -108,10 +111,11 @@ const pathPattern = /^(\/[\w.-]+)+$/;
 const isDate = (text: string) => /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text));
 
 /** Reads and checks everything at once; the error lists every variable that is wrong. */
-export function readConfig(env: Environment = process.env): Config {
+export function readConfig(given: Environment = process.env): Config {
+  const { env, unused, tell } = readOlderVariables(given);
   const troubles: { pointer: string; code: string; message: string }[] = [];
   const report: Report = (name, message) => {
-    troubles.push({ pointer: `/${name}`, code: 'invalid_variable', message: `${name} ${message}` });
+    troubles.push({ pointer: `/${name}`, code: 'invalid_variable', message: `${tell(name)} ${message}` });
     return undefined;
   };
   const integer = (name: string, fallback: number, low: number, high: number) =>
@@ -157,6 +161,7 @@ export function readConfig(env: Environment = process.env): Config {
     maximumFutureHours: integer('MAXIMUM_FUTURE_HOURS', 48, 0, 100_000),
     minimumDate: checked('MINIMUM_DATE', '2000-01-01', isDate, 'a date such as 2000-01-01'),
     intakeTimeoutMs: integer('INTAKE_TIMEOUT_MS', 10_000, 100, 600_000),
+    unusedVariables: unused,
   };
   if (troubles.length > 0) {
     const list = troubles.map((trouble) => `  ${trouble.message}`).join('\n');

@@ -10,6 +10,8 @@ async function start(options: { roles?: string }): Promise<void> {
   const roles = readRoles(options.roles);
   const files = config.logDir === undefined ? undefined : { folder: config.logDir };
   const log = await openLog(config.logLevel, files);
+  if (config.unusedVariables.length > 0)
+    log.warn({ variables: config.unusedVariables }, 'variables of older services that change nothing here');
   // Asked for before anything is started, so that Ctrl-C at any moment leaves nothing running.
   const stop = new AbortController();
   const stopped = stopSignal().then((signal) => {
