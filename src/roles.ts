@@ -24,6 +24,7 @@ import { createEgress } from './stream/egress.ts';
 import { createOutboxSource, pruneOutbox } from './stream/egress-outbox.ts';
 import { openEgressProducer } from './stream/egress-producer.ts';
 import { startFollower } from './stream/follow.ts';
+import { createVaultFollower } from './vault/load-vault.ts';
 import { registerDailyReadRoutes } from './warehouse/daily-routes.ts';
 import { createEnrichedOrders } from './warehouse/enriched-orders.ts';
 import { watchFoldHolder } from './warehouse/fold-holder.ts';
@@ -33,7 +34,7 @@ import { registerWarehouseRoutes } from './warehouse/routes.ts';
 import { registerSaleRoutes } from './warehouse/sale-routes.ts';
 
 /** Every role that there is, in the order in which they start. */
-export const programRoles = ['processor', 'worker', 'collector', 'analytics'] as const;
+export const programRoles = ['processor', 'vault', 'worker', 'collector', 'analytics'] as const;
 export type ProgramRole = (typeof programRoles)[number];
 
 /** What the roles of one process share. */
@@ -64,6 +65,7 @@ const parts: Record<ProgramRole, Part> = {
     start: async ({ warehouse, log }) => await tidyDaily(warehouse.pool, log),
   },
   processor: { rooms: [], start: startProcessor },
+  vault: { rooms: [], start: startVault },
   analytics: {
     rooms: [
       saleRoom,
@@ -163,6 +165,21 @@ function startEgress({ config, warehouse, metrics, log, lifecycle }: RoleContext
   const prune = async () => await pruneOutbox(pool);
   const pruning = startFollower({ name: 'outbox', log, step: prune, idleMs: pruneIdleMs });
   lifecycle.onStop('outbox', () => pruning.stop());
+}
+
+const vaultIdleMs = 500;
+/** Nobody adds up what the vault is behind, and many small steps cost much more than one. */
+const vaultRestMs = 500;
+
+async function startVault({ warehouse, config, metrics, log, lifecycle }: RoleContext): Promise<void> {
+  const { pool, epoch, reference, parse } = warehouse;
+  const { identity } = config;
+  const vault = createVaultFollower({ pool, epoch, identity, reference, parse, log, metrics });
+  const following = startFollower({
+    ...{ name: 'vault', log, step: vault.step, fullStep: vault.rowsPerStep },
+    ...{ idleMs: vaultIdleMs, restMs: vaultRestMs },
+  });
+  lifecycle.onStop('vault', () => following.stop());
 }
 
 async function startWorker({ warehouse, jobs, config, log }: RoleContext): Promise<void> {

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 const root = path.resolve(import.meta.dirname, '..');
 
 /** Which rooms of src a room may import. An edge that is not here is a decision to be made, not a detail. */
-const capabilities = ['intake', 'warehouse', 'analytics', 'imports', 'customers'];
+const capabilities = ['intake', 'warehouse', 'analytics', 'imports', 'customers', 'vault'];
 const below = ['base', 'sales', 'stream', 'http', 'auth', 'jobs', 'reference', 'database'];
 const allowed: Record<string, readonly string[]> = {
   base: [],
@@ -22,6 +22,7 @@ const allowed: Record<string, readonly string[]> = {
   warehouse: [...below, 'config.ts'],
   analytics: [...below, 'warehouse', 'config.ts'],
   customers: [...below, 'config.ts'],
+  vault: [...below],
   transfer: ['base', 'database', 'jobs'],
   commands: [
     ...below,

@@ -90,7 +90,7 @@ export function blamesDocument(error: unknown): boolean {
   return state !== undefined && (state.startsWith('22') || state.startsWith('23'));
 }
 
-type ArrayType = 'text' | 'jsonb' | 'bytea' | 'int4' | 'int8' | 'timestamptz' | 'bool';
+type ArrayType = 'text' | 'jsonb' | 'bytea' | 'uuid' | 'int4' | 'int8' | 'timestamptz' | 'bool';
 const arrayOids: Record<ArrayType, number> = {
   bool: 16,
   bytea: 17,
@@ -98,11 +98,12 @@ const arrayOids: Record<ArrayType, number> = {
   int4: 23,
   text: 25,
   timestamptz: 1184,
+  uuid: 2950,
   jsonb: 3802,
 };
 type ArrayValue<T extends ArrayType> = T extends 'text' | 'jsonb'
   ? string
-  : T extends 'bytea'
+  : T extends 'bytea' | 'uuid'
     ? Buffer
     : T extends 'bool'
       ? boolean
@@ -138,6 +139,7 @@ function writeElement(
       into.write(value as string, at + 1);
       return;
     case 'bytea':
+    case 'uuid':
       (value as Buffer).copy(into, at);
       return;
     case 'bool':

@@ -8,6 +8,7 @@ const stages = {
   collector: ['read', 'parse', 'append'],
   processor: ['admit', 'reference', 'load', 'fold', 'roll-up'],
   worker: ['reattribute'],
+  vault: ['write'],
 } as const;
 
 /** Every metric of the program, made once at start and handed to the parts that move them. */

@@ -1,10 +1,10 @@
 import { type Client, type Database, inTransaction } from '../base/db.ts';
 import { CodedError } from '../base/errors.ts';
 import { randomId } from '../base/ids.ts';
+import { uuid5 } from '../base/uuid5.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import { customerHash, keyCheck } from './erased-customers.ts';
 import { customersLock } from './follow-customers.ts';
-import { uuid5 } from './uuid5.ts';
 
 export type EraseDeps = {
   pool: Database;

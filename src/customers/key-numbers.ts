@@ -1,6 +1,6 @@
 import { binaryColumn, type Client } from '../base/db.ts';
+import { uuid5 } from '../base/uuid5.ts';
 import type { Scope } from './count-sale.ts';
-import { uuid5 } from './uuid5.ts';
 
 /** How many numbers a process remembers of each kind. */
 const remembered = 200_000;

@@ -1,10 +1,10 @@
 import { binaryColumn, type Client, type Database, inTransaction, sqlState } from '../base/db.ts';
+import { uuid5 } from '../base/uuid5.ts';
 import type { JobContext, Jobs } from '../jobs/jobs.ts';
 import { canonicalHash } from '../sales/canonical-hash.ts';
 import type { Contribution } from '../sales/contribution.ts';
 import { customersLock } from './follow-customers.ts';
 import { redactBody } from './redact-document.ts';
-import { uuid5 } from './uuid5.ts';
 
 export type RewriteDeps = { pool: Database; epoch: number };
 type Person = { erasure_id: number; customer_id: string; random_id: string };

@@ -1,10 +1,10 @@
 import { type Client, type Database, inTransaction, sqlState } from '../base/db.ts';
 import { CodedError, type Problem } from '../base/errors.ts';
 import { amountToNumber, currencyDigits, isCurrency, parseAmount, parseQuantity } from '../base/money.ts';
+import { uuid5 } from '../base/uuid5.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { Scope } from './count-sale.ts';
 import { type Metric, ruleColumns, type TagRule } from './tag-rule.ts';
-import { uuid5 } from './uuid5.ts';
 
 /** A rule as it is sent; the threshold in orders, in units, or in the currency's own units. */
 export type RuleBody = {

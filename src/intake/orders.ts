@@ -1,7 +1,7 @@
 import type { Problem } from '../base/errors.ts';
 import { zonedInstantMs } from '../base/time.ts';
 import { Order, type OrderStatus, orderObjectType, orderValidator } from '../sales/order.ts';
-import type { Arrival, Incoming, Line, Refused, Sale } from '../sales/sale.ts';
+import type { Arrival, Incoming, Line, Refused, Sale, SaleStatus } from '../sales/sale.ts';
 import { encodeOrderVersion } from '../sales/versions.ts';
 import { fitting, withoutNulls } from './optional-nulls.ts';
 import type { ParseContext } from './parse-document.ts';
@@ -53,7 +53,7 @@ function rejectOrder(arrival: Arrival, value: unknown, problems: Problem[]): Ref
 function readOrder(reader: ValueReader, order: Order): Sale {
   const { payload } = order;
   const sourceId = readId(reader, order.object_id);
-  const version = readVersion(reader, order);
+  const { version, statuses } = readVersion(reader, order);
   const placeId = reader.placeId(payload.restaurant?.id, '/payload/restaurant/id');
   const time = reader.time(payload.date, '/payload/date', placeId);
   const currency = reader.currencyOf(payload.currency, '/payload/currency', placeId, time);
@@ -80,6 +80,7 @@ function readOrder(reader: ValueReader, order: Order): Sale {
     paymentMethod: payload.payment_method ?? unknownPaymentMethod,
     ...amounts,
     lines,
+    statuses,
     flags: reader.flags,
     ...(payload.user?.id === undefined ? {} : { customerId: payload.user.id }),
   };
@@ -93,21 +94,24 @@ function readId(reader: ValueReader, id: string | number): string {
 }
 
 /** Its times are read as UTC whatever the zone of the place, so that no setting can reorder versions. */
-function readVersion(reader: ValueReader, order: Order): string {
+function readVersion(reader: ValueReader, order: Order): { version: string; statuses: SaleStatus[] } {
   const { payload } = order;
   const updated = reader.written(payload.update_ts, '/payload/update_ts');
   const sent = order.sent_dttm === undefined ? undefined : reader.written(order.sent_dttm, '/sent_dttm');
-  const statuses = payload.statuses ?? [];
-  for (const [index, { dttm }] of statuses.entries()) reader.written(dttm, `/payload/statuses/${index}/dttm`);
-  if (updated === undefined) return '';
+  const statuses = (payload.statuses ?? []).flatMap(({ status, dttm }, index) => {
+    const time = reader.written(dttm, `/payload/statuses/${index}/dttm`);
+    return time === undefined ? [] : [{ status, time }];
+  });
+  if (updated === undefined) return { version: '', statuses };
   // From a clock that is years ahead no later message could be told from an earlier one.
   reader.checkRange({ epochMs: zonedInstantMs(updated), local: updated.local }, '/payload/update_ts');
-  return encodeOrderVersion({
+  const version = encodeOrderVersion({
     updated,
     sent,
     statusCount: statuses.length,
     status: payload.final_status,
   });
+  return { version, statuses };
 }
 
 function readLine(reader: ValueReader, item: Order['payload']['order_items'][number], at: string): Line {

@@ -56,8 +56,12 @@ export type Sale = {
   tipsMinor: number;
   discountMinor: number;
   lines: Line[];
+  /** What an order says it went through, each with its own time as written; only the vault keeps them. */
+  statuses?: SaleStatus[];
   flags: Flag[];
 };
+
+export type SaleStatus = { status: string; time: LocalTime };
 
 /**
  * What was settled when the document arrived and must not depend on later settings: where a document

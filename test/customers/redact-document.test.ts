@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { uuid5 } from '../../src/base/uuid5.ts';
 import { redactDocument } from '../../src/customers/redact-document.ts';
-import { uuid5 } from '../../src/customers/uuid5.ts';
 import { canonicalHash } from '../../src/sales/canonical-hash.ts';
 
 const isPerson = (id: string) => id === '42';

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { makeCatalogue } from '../../examples/orders/catalogue.ts';
 import { generateOrders } from '../../examples/orders/generate.ts';
 import type { OrderMessage } from '../../examples/orders/order-life.ts';
-import { uuid5 } from '../../src/customers/uuid5.ts';
+import { uuid5 } from '../../src/base/uuid5.ts';
 import { startTestProgram, type TestProgram } from '../program.ts';
 import { lastStates } from './orders-oracle.ts';
 
