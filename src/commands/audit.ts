@@ -4,6 +4,7 @@ import { systemClock } from '../base/clock.ts';
 import type { Client, Queryable } from '../base/db.ts';
 import { auditCustomers } from '../customers/audit-customers.ts';
 import { readPendingJobs } from '../jobs/pending-jobs.ts';
+import { auditVault } from '../vault/audit-vault.ts';
 import { type Audited, auditMarts } from '../warehouse/audit.ts';
 import { type Opened, withWarehouse } from './with-warehouse.ts';
 
@@ -19,7 +20,10 @@ export async function audit({ warehouse, config, signal }: Opened): Promise<void
   };
   const { pool, parse } = warehouse;
   const { defaultTimeZone } = config;
-  const further = (client: Client) => auditCustomers(client, { clock: systemClock, defaultTimeZone });
+  const further = async (client: Client) => [
+    ...(await auditCustomers(client, { clock: systemClock, defaultTimeZone })),
+    ...(await auditVault(client, signal)),
+  ];
   const audited = await auditMarts({ pool, parse, identity: config.identity, progress, signal, further });
   if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
   printAudited(audited, (performance.now() - started) / 1000);
@@ -63,6 +67,6 @@ async function waitForReattribution(pool: Queryable, signal: AbortSignal): Promi
 
 export function auditCommand(): Command {
   return new Command('audit')
-    .description('compare the marts with a recomputation of the journal; exit code 1 if they differ')
+    .description('compare marts and vault with a recomputation of the journal; exit code 1 if they differ')
     .action(() => withWarehouse({ applicationName: 'tillstream-audit', followers: false }, audit));
 }

@@ -1,14 +1,17 @@
 import { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
 import { createCustomersRebuild } from '../customers/rebuild-customers.ts';
+import { rebuildVault } from '../vault/rebuild-vault.ts';
+import * as martViews from '../warehouse/mart-views.ts';
 import { rebuildMarts } from '../warehouse/rebuild.ts';
 import { type Opened, withWarehouse } from './with-warehouse.ts';
 
+const progress = (step: string, done: number) => {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${done} ${step}`);
+};
+
 export async function rebuild({ warehouse, config, log, metrics, signal }: Opened): Promise<void> {
   const started = performance.now();
-  const progress = (step: string, done: number) => {
-    if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${done} ${step}`);
-  };
   const { defaultTimeZone } = config;
   const further = createCustomersRebuild({ ...warehouse, metrics, clock: systemClock, defaultTimeZone });
   const result = await rebuildMarts({ ...warehouse, log, metrics, progress, signal, further });
@@ -25,8 +28,24 @@ export async function rebuild({ warehouse, config, log, metrics, signal }: Opene
     console.log(`${result.unreadable} documents cannot be read under today's settings and stay as they were`);
 }
 
+async function rebuildTheVault({ warehouse, config, log, metrics, signal }: Opened): Promise<void> {
+  const started = performance.now();
+  const { identity } = config;
+  const options = { ...warehouse, identity, log, metrics, progress, signal, views: martViews };
+  const { rows } = await rebuildVault(options);
+  if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(`vault rebuilt: ${rows} journal rows and reference changes followed, ${seconds} s`);
+}
+
 export function rebuildCommand(): Command {
+  const options = { applicationName: 'tillstream-rebuild', followers: false };
   return new Command('rebuild')
     .description('make registry and marts right from the journal, beside a running program')
-    .action(() => withWarehouse({ applicationName: 'tillstream-rebuild', followers: false }, rebuild));
+    .action(() => withWarehouse(options, rebuild))
+    .addCommand(
+      new Command('vault')
+        .description('fill the Data Vault anew from the journal, beside a running program')
+        .action(() => withWarehouse(options, rebuildTheVault)),
+    );
 }

@@ -24,7 +24,11 @@ export async function insertLinks(
     name: `vault-${link}-${schema}`,
     text: `
       insert into ${schema}.${link} (link_key, ${from}, ${to}, load_dt, load_src)
-      select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::text[]) order by 1
+      select link_key, from_key, to_key, load_dt, load_src
+      from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::text[]) with ordinality
+        as i(link_key, from_key, to_key, load_dt, load_src, number)
+      -- The first of several is kept, so that a rebuild keeps the same.
+      order by link_key, number
       on conflict do nothing`,
     values: [
       binaryColumn('uuid', list, (one) => one.key),

@@ -48,10 +48,12 @@ const insertStatuses = (schema: VaultSchema) => `
   insert into ${schema}.s_order_status (order_key, status, status_at, load_dt, load_src, hashdiff)
   select order_key, status, status_at, load_dt, load_src, ${hashes.s_order_status}
   from (
-    select order_key, status, (written::timestamptz at time zone 'UTC') as status_at, load_dt, load_src
-    from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::text[]) as i(order_key, status, written, load_dt, load_src)
+    select order_key, status, (written::timestamptz at time zone 'UTC') as status_at, load_dt, load_src, number
+    from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::text[]) with ordinality
+      as i(order_key, status, written, load_dt, load_src, number)
   ) as i
-  order by order_key, status, status_at
+  -- Every message repeats the states of those before it: the first is kept.
+  order by order_key, status, status_at, number
   on conflict do nothing`;
 
 const insertLines = (schema: VaultSchema) => `
