@@ -29,6 +29,7 @@ const allowed: Record<string, readonly string[]> = {
     ...capabilities,
     'transfer',
     'config.ts',
+    'cluster-config.ts',
     'open-warehouse.ts',
     'roles.ts',
     'start-program.ts',

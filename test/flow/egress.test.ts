@@ -4,7 +4,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { createLog } from '../../src/base/log.ts';
 import { createMetrics } from '../../src/base/metrics.ts';
 import { createCustomersRebuild } from '../../src/customers/rebuild-customers.ts';
-import { uuid5 } from '../../src/customers/uuid5.ts';
+import { uuid5 } from '../../src/base/uuid5.ts';
 import { orderExample } from '../../src/sales/order.ts';
 import { rebuildMarts } from '../../src/warehouse/rebuild.ts';
 import { startTestKafka, type TestKafka, whyNoKafka } from '../kafka.ts';
