@@ -23,7 +23,7 @@ import type { Stream } from './stream/stream.ts';
 import { countTail, createFold } from './warehouse/fold.ts';
 import { createGate } from './warehouse/gate.ts';
 import { ensurePartitions, settleInstallation } from './warehouse/installation.ts';
-import { createLoader, type Loader } from './warehouse/load.ts';
+import { createLoader, type FirstStatement, type Loader } from './warehouse/load.ts';
 import { createDailyStore } from './warehouse/load-daily.ts';
 import { createRollUp } from './warehouse/roll-up.ts';
 
@@ -46,7 +46,12 @@ export type Warehouse = {
   /** Tells this installation from others that use the same Kafka. */
   cluster: string;
   reference: Reference;
+  /** Loads in this process, whatever else carries documents. */
   stream: Stream;
+  /** One batch, past the stream; followers are told. `first` opens each of its transactions. */
+  load(batch: Incoming[], first?: FirstStatement): Promise<Outcome[]>;
+  /** Resolves once there is room for so many documents, false at the deadline (epoch milliseconds). */
+  admit(documents: number, deadlineMs: number): Promise<boolean>;
   erased: Awaited<ReturnType<typeof createErasedCustomers>>;
   /** Users and restaurants from Redis, where REDIS_URL names one. */
   redis: RedisReference | undefined;
@@ -104,13 +109,14 @@ export async function openWarehouse(options: WarehouseOptions): Promise<Warehous
     const redis = await openRedisData({ pool, connectionString, reference, erased }, options, lifecycle);
     const loader = openLoader({ pool, reference, epoch, erased, redis }, options);
     const gate = createGate({ pool, clock: systemClock, metrics });
+    const load: Warehouse['load'] = async (batch, first) => {
+      const outcomes = await loader.load(batch, first);
+      for (const follower of followers) follower.poke();
+      countOutcomes(metrics, batch, outcomes);
+      return outcomes;
+    };
     const direct = createDirectStream({
-      load: async (batch) => {
-        const outcomes = await loader.load(batch);
-        for (const follower of followers) follower.poke();
-        countOutcomes(metrics, outcomes);
-        return outcomes;
-      },
+      load,
       admit: gate.admit,
       clock: systemClock,
       log,
@@ -119,7 +125,8 @@ export async function openWarehouse(options: WarehouseOptions): Promise<Warehous
     lifecycle.onStop('stream', () => stream.stop());
     return {
       pool,
-      ...{ connectionString, epoch, cluster, reference, stream, erased, redis },
+      ...{ connectionString, epoch, cluster, reference, stream, load, erased, redis },
+      admit: gate.admit,
       parse: (arrival, snapshot) =>
         parseDocument(arrival, {
           current: snapshot ?? reference.current(),
@@ -190,9 +197,10 @@ function countSent(stream: Stream, metrics: Metrics): Stream {
   };
 }
 
-function countOutcomes(metrics: Metrics, outcomes: readonly Outcome[]): void {
-  const labels = { role: 'processor', topic: 'direct', direction: 'in' };
-  for (const { verdict } of outcomes) metrics.messages.inc({ ...labels, verdict });
+function countOutcomes(metrics: Metrics, batch: readonly Incoming[], outcomes: readonly Outcome[]): void {
+  const labels = { role: 'processor', direction: 'in' };
+  for (const [index, { verdict }] of outcomes.entries())
+    metrics.messages.inc({ ...labels, topic: batch[index]!.origin?.topic ?? 'direct', verdict });
 }
 
 /** Where daily files go, in either mode: straight into the warehouse, past the stream. */

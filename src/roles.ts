@@ -8,6 +8,7 @@ import { CodedError } from './base/errors.ts';
 import type { Lifecycle } from './base/lifecycle.ts';
 import type { Log } from './base/log.ts';
 import type { Metrics } from './base/metrics.ts';
+import type { KafkaConfig } from './cluster-config.ts';
 import type { Config } from './config.ts';
 import { workTagJobs } from './customers/apply-tag-rule.ts';
 import { workErasures } from './customers/rewrite-journal.ts';
@@ -17,6 +18,7 @@ import type { App } from './http/server.ts';
 import { registerDailyRoutes } from './intake/daily-routes.ts';
 import { registerIntakeRoutes } from './intake/routes.ts';
 import type { Jobs } from './jobs/jobs.ts';
+import { makeTopics, openKafkaConsumer, openKafkaStream } from './open-stream.ts';
 import { openDailyStore, type Warehouse } from './open-warehouse.ts';
 import { registerCatalogueRoutes } from './reference/catalogue-routes.ts';
 import { registerReferenceRoutes } from './reference/routes.ts';
@@ -24,6 +26,7 @@ import { createEgress } from './stream/egress.ts';
 import { createOutboxSource, pruneOutbox } from './stream/egress-outbox.ts';
 import { openEgressProducer } from './stream/egress-producer.ts';
 import { startFollower } from './stream/follow.ts';
+import type { Stream } from './stream/stream.ts';
 import { createVaultFollower } from './vault/load-vault.ts';
 import { registerDailyReadRoutes } from './warehouse/daily-routes.ts';
 import { createEnrichedOrders } from './warehouse/enriched-orders.ts';
@@ -45,6 +48,8 @@ export type RoleContext = {
   warehouse: Warehouse;
   jobs: Jobs;
   lifecycle: Lifecycle;
+  /** Tries until the server that `work` needs is up. */
+  whenUp<T>(work: () => Promise<T>): Promise<T>;
   /** Asked by /readyz: answers `ok` or what is wrong. */
   check(name: string, ask: () => Promise<string>): void;
 };
@@ -55,6 +60,8 @@ type Part = {
   start?: (context: RoleContext) => Promise<void>;
 };
 
+/** A replay answers with its verdict, so it loads here and now. */
+const journalRoom: Room = (app, deps) => registerWarehouseRoutes(app, { ...deps, stream: deps.direct });
 const saleRoom: Room = (app, { pool }) => registerSaleRoutes(app, pool);
 
 /** What each role starts; a room that two roles of one process have is opened once. */
@@ -69,7 +76,7 @@ const parts: Record<ProgramRole, Part> = {
   analytics: {
     rooms: [
       saleRoom,
-      registerWarehouseRoutes,
+      journalRoom,
       registerDailyReadRoutes,
       registerReconciliationRoutes,
       registerAnalyticsRoutes,
@@ -114,42 +121,79 @@ export async function startRoles(roles: readonly ProgramRole[], context: RoleCon
   for (const role of roles) await parts[role].start?.(context);
 }
 
+/**
+ * Where documents that come by HTTP go: Kafka, or straight into the warehouse of this process. Replays and
+ * imports always load directly.
+ */
+export async function openIntakeStream(
+  roles: readonly ProgramRole[],
+  { config, warehouse, log, metrics, lifecycle, check, whenUp }: RoleContext,
+): Promise<Stream> {
+  const { kafka } = config;
+  if (kafka === undefined || !roles.includes('collector')) return warehouse.stream;
+  await whenUp(() => makeTopics(kafka, log));
+  const stream = await openKafkaStream({ config, kafka, warehouse, log, metrics });
+  lifecycle.onStop('kafka stream', () => stream.stop());
+  check('kafka', stream.ask);
+  return stream;
+}
+
 /** Opens the routes of the roles of this process. */
 export function registerRooms(
   app: App,
   roles: readonly ProgramRole[],
   context: RoleContext,
-  authenticate: Authenticator,
+  intake: { authenticate: Authenticator; stream: Stream },
 ): void {
-  const deps = roomDeps(context, authenticate);
+  const deps = roomDeps(context, intake);
   for (const room of new Set(roles.flatMap((role) => parts[role].rooms))) room(app, deps);
 }
 
-function roomDeps({ warehouse, jobs, config, log, metrics }: RoleContext, authenticate: Authenticator) {
-  const { pool, reference, stream, parse, epoch, erased } = warehouse;
+function roomDeps(
+  { warehouse, jobs, config, log, metrics }: RoleContext,
+  { authenticate, stream }: { authenticate: Authenticator; stream: Stream },
+) {
+  const { pool, reference, parse, epoch, erased } = warehouse;
   const store = openDailyStore(warehouse, { config, log, metrics });
   const { erasureKey, defaultTimeZone } = config;
   return {
-    ...{ pool, reference, stream, parse, epoch, erased, erasureKey, store, defaultTimeZone },
+    ...{
+      pool,
+      reference,
+      stream,
+      direct: warehouse.stream,
+      parse,
+      epoch,
+      erased,
+      erasureKey,
+      store,
+      defaultTimeZone,
+    },
     ...{ jobs, authenticate, config, metrics, clock: systemClock },
   };
 }
 
 async function startProcessor(context: RoleContext): Promise<void> {
-  const { warehouse, metrics, log, lifecycle } = context;
+  const { config, warehouse, metrics, log, lifecycle } = context;
   const holder = watchFoldHolder({ pool: warehouse.pool, metrics, log });
   lifecycle.onStop('fold holder', () => holder.stop());
-  startEgress(context);
   const { redis } = warehouse;
-  if (redis === undefined) return;
-  const looking = startFollower({ name: 'redis', log, step: redis.look, idleMs: lookIdleMs });
-  lifecycle.onStop('redis look', () => looking.stop());
+  if (redis !== undefined) {
+    const looking = startFollower({ name: 'redis', log, step: redis.look, idleMs: lookIdleMs });
+    lifecycle.onStop('redis look', () => looking.stop());
+  }
+  const { kafka } = config;
+  if (kafka === undefined) return;
+  await context.whenUp(() => makeTopics(kafka, log));
+  const consumer = await openKafkaConsumer({ config, kafka, warehouse, log, metrics });
+  lifecycle.onStop('kafka consumer', () => consumer.stop());
+  context.check('stream', consumer.ask);
+  startEgress(context, kafka);
 }
 
 /** Of several processors one sends. */
-function startEgress({ config, warehouse, metrics, log, lifecycle }: RoleContext): void {
-  const { kafka } = config;
-  if (kafka === undefined) return;
+function startEgress(context: RoleContext, kafka: KafkaConfig): void {
+  const { config, warehouse, metrics, log, lifecycle } = context;
   const { pool, reference, parse, epoch, cluster } = warehouse;
   const { topics } = kafka;
   const { identity } = config;

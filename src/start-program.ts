@@ -10,6 +10,7 @@ import { createJobs, type Jobs } from './jobs/jobs.ts';
 import { openWarehouse, type Warehouse } from './open-warehouse.ts';
 import {
   checkRoles,
+  openIntakeStream,
   type ProgramRole,
   programRoles,
   type RoleContext,
@@ -67,9 +68,11 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     const checks = new Map<string, () => Promise<string>>([['database', () => askDatabase(warehouse)]]);
     const context: RoleContext = {
       ...{ config, log, metrics, warehouse, jobs, lifecycle },
+      whenUp: (work) => starting.whenUp(work, signal),
       check: (name, ask) => checks.set(name, ask),
     };
     await startRoles(roles, context);
+    const stream = await openIntakeStream(roles, context);
 
     signal?.throwIfAborted();
     const admin = await ensureAdmin(roles, warehouse, config, log);
@@ -77,7 +80,7 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     const app = await createServer({
       ...{ config, log, metrics, authenticate },
       readiness: () => readiness(checks),
-      registerRoutes: (server) => registerRooms(server, roles, context, authenticate),
+      registerRoutes: (server) => registerRooms(server, roles, context, { authenticate, stream }),
     });
     lifecycle.onStop('http', () => app.close());
     signal?.throwIfAborted();

@@ -1,14 +1,22 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { describe } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../src/base/clock.ts';
+import type { Database } from '../src/base/db.ts';
 import { createLog } from '../src/base/log.ts';
 import { createMetrics } from '../src/base/metrics.ts';
+import type { KafkaConfig } from '../src/cluster-config.ts';
 import { type Config, readConfig } from '../src/config.ts';
 import { auditCustomers } from '../src/customers/audit-customers.ts';
 import { type Program, startProgram } from '../src/start-program.ts';
+import { createTopicsClient } from '../src/stream/kafka-topics.ts';
+import { partitionKey, readStreamOffsets } from '../src/stream/stream-offsets.ts';
 import { auditMarts, type Difference } from '../src/warehouse/audit.ts';
 import { createRollUp } from '../src/warehouse/roll-up.ts';
+import { startTestKafka, type TestKafka, whyNoKafka } from './kafka.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
 
 export const adminToken = 'admin-token-of-the-tests-only';
@@ -30,8 +38,46 @@ export type TestProgram = {
   stop(): Promise<void>;
 };
 
+export type StreamKind = 'embedded' | 'kafka';
+
+/** Once for each way that documents can travel; `describe` gives the tests their names. */
+export function forEachStream(describeTests: (stream: StreamKind) => void): void {
+  for (const stream of ['embedded', 'kafka'] as const) {
+    const skip = stream === 'kafka' ? (whyNoKafka() ?? false) : false;
+    describe(`stream: ${stream}`, { skip }, () => describeTests(stream));
+  }
+}
+
+let sharedKafka: Promise<TestKafka> | undefined;
+let programsOnKafka = 0;
+
+/** One broker for all programs of a test file; the last one to stop ends it. */
+async function joinKafka(): Promise<{ env: Record<string, string>; leave: () => Promise<void> }> {
+  programsOnKafka++;
+  sharedKafka ??= startTestKafka();
+  const kafka = await sharedKafka;
+  const name = randomBytes(4).toString('hex');
+  return {
+    env: {
+      KAFKA_BROKERS: kafka.brokers.join(','),
+      KAFKA_PARTITIONS: '3',
+      TOPIC_TRANSACTIONS: `transactions-${name}`,
+      TOPIC_ORDERS: `orders-${name}`,
+    },
+    async leave() {
+      if (--programsOnKafka > 0) return;
+      sharedKafka = undefined;
+      await kafka.stop();
+    },
+  };
+}
+
 /** The whole program on a database of its own, listening on a free port. */
-export async function startTestProgram(env: Record<string, string> = {}): Promise<TestProgram> {
+export async function startTestProgram(
+  env: Record<string, string> = {},
+  { stream = 'embedded' }: { stream?: StreamKind } = {},
+): Promise<TestProgram> {
+  const joined = stream === 'kafka' ? await joinKafka() : undefined;
   const database = await createTestDatabase();
   const dataDir = mkdtempSync(path.join(tmpdir(), 'tillstream-program-'));
   const config = readConfig({
@@ -40,6 +86,7 @@ export async function startTestProgram(env: Record<string, string> = {}): Promis
     PORT: '0',
     ADMIN_TOKEN: adminToken,
     LOG_LEVEL: process.env.TEST_LOG ?? 'silent',
+    ...joined?.env,
     ...env,
   });
   const program = await startProgram({ config, log: createLog(config.logLevel) });
@@ -50,11 +97,14 @@ export async function startTestProgram(env: Record<string, string> = {}): Promis
     metrics: createMetrics(),
     rest: false,
   });
+  const drained: Drained =
+    config.kafka === undefined ? async () => {} : watchDrained(warehouse.pool, config.kafka);
   return {
     program,
     database,
     config,
     async call(method, url, body, headers = {}) {
+      if (!isIntake(method, url)) await drained();
       const raw = typeof body === 'string' || body instanceof Uint8Array;
       const response = await fetch(`${program.address}${url}`, {
         method,
@@ -70,10 +120,12 @@ export async function startTestProgram(env: Record<string, string> = {}): Promis
       return { status: response.status, body: json ? JSON.parse(text) : text, headers: response.headers };
     },
     async settle() {
+      await drained();
       await warehouse.settle();
       while ((await rollUp.step()) > 0);
     },
     async audit() {
+      await drained();
       const audited = await auditMarts({
         pool: warehouse.pool,
         parse: warehouse.parse,
@@ -86,10 +138,38 @@ export async function startTestProgram(env: Record<string, string> = {}): Promis
     },
     async stop() {
       await program.stop();
+      await drained.close?.();
+      await joined?.leave();
       await database.drop();
       rmSync(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+const isIntake = (method: string, url: string) =>
+  method === 'POST' && /^\/api\/(checks|transactions|orders)\/?$/.test(url);
+
+type Drained = (() => Promise<void>) & { close?: () => Promise<void> };
+
+/** Resolves once everything that Kafka has is loaded. */
+export function watchDrained(pool: Database, kafka: KafkaConfig): Drained {
+  const topics = createTopicsClient(kafka);
+  const names = [kafka.topics.transactions, kafka.topics.orders];
+  const drained: Drained = async () => {
+    const partitions = await topics.partitions(names);
+    const ranges = await topics.ranges(partitions);
+    for (let attempt = 0; ; attempt++) {
+      const offsets = await readStreamOffsets(pool, partitions);
+      const behind = partitions.filter(
+        (partition, index) => (offsets.get(partitionKey(partition)) ?? 0) < ranges[index]!.end,
+      );
+      if (behind.length === 0) return;
+      if (attempt > 3_000) throw new Error(`${behind.length} partitions are not loaded within half a minute`);
+      await sleep(10);
+    }
+  };
+  drained.close = () => topics.close();
+  return drained;
 }
 
 /** The receipt of the documentation, with changes. */

@@ -38,7 +38,8 @@ const allowed: Record<string, readonly string[]> = {
   'older-variables.ts': [],
   'cluster-config.ts': [],
   'open-warehouse.ts': [...below, ...capabilities, 'config.ts'],
-  'roles.ts': [...below, ...capabilities, 'config.ts', 'open-warehouse.ts'],
+  'roles.ts': [...below, ...capabilities, 'config.ts', 'open-stream.ts', 'open-warehouse.ts'],
+  'open-stream.ts': ['base', 'stream', 'warehouse', 'config.ts', 'cluster-config.ts', 'open-warehouse.ts'],
   'start-program.ts': ['base', 'auth', 'http', 'jobs', 'config.ts', 'open-warehouse.ts', 'roles.ts'],
   'main.ts': ['base', 'commands'],
 };

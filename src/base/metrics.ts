@@ -6,7 +6,7 @@ const sizes = [1, 4, 16, 64, 256, 1024, 4096];
 /** What a batch of documents passes in each role; a series of every stage is there from the start. */
 const stages = {
   collector: ['read', 'parse', 'append'],
-  processor: ['admit', 'reference', 'load', 'fold', 'roll-up'],
+  processor: ['read', 'admit', 'reference', 'load', 'fold', 'roll-up'],
   worker: ['reattribute'],
   vault: ['write'],
 } as const;
@@ -29,6 +29,24 @@ export function createMetrics() {
       help: 'Time a batch of documents spends in a stage of a role',
       labelNames: ['role', 'stage'],
       buckets: seconds,
+      registers,
+    }),
+    streamMessages: new Counter({
+      name: 'tillstream_stream_messages_total',
+      help: 'Messages of Kafka topics by group, topic, partition and direction (in: loaded, out: acknowledged)',
+      labelNames: ['group', 'topic', 'partition', 'direction'],
+      registers,
+    }),
+    streamLag: new Gauge({
+      name: 'tillstream_stream_lag',
+      help: 'Messages of a partition that are not loaded yet, as the processor that reads it knows',
+      labelNames: ['group', 'topic', 'partition'],
+      registers,
+    }),
+    streamStopped: new Gauge({
+      name: 'tillstream_stream_stopped',
+      help: '1 where a partition is not read on, since its stored offset is not within its log',
+      labelNames: ['group', 'topic', 'partition'],
       registers,
     }),
     loadBatchDocuments: new Histogram({

@@ -31,11 +31,15 @@ export const maximumBatchBytes = 64 * 1024 * 1024;
 /** One part is one transaction: large enough to make COMMIT cheap, small enough to hold little. */
 const partDocuments = 1_000;
 const partBytes = 4 * 1024 * 1024;
+/** Proxies give up on an answer that takes longer. */
+const longestWaitMs = 60_000;
 /** What a slow stream has sent does not wait for the part to fill. */
 const partMs = 1_000;
 
-/** The documents of one request on their way to the stream. `wait`: the answer carries the verdicts. */
-export function createIntake(deps: IntakeDeps, sender: Sender, wait: boolean) {
+/** The documents of one request on their way to the stream. `waitMs`: the answer carries the verdicts that come in that time. */
+export function createIntake(deps: IntakeDeps, sender: Sender, waitMs: number | undefined) {
+  const wait = waitMs !== undefined;
+  const waitUntilMs = wait ? deps.clock.nowMs() + Math.min(waitMs, longestWaitMs) : undefined;
   const arrivalOf = (body: Buffer): Arrival => ({ ...sender, receivedAtMs: deps.clock.nowMs(), body });
   /** Since the last part that was sent on. */
   const spentMs = { read: 0, parse: 0 };
@@ -57,7 +61,7 @@ export function createIntake(deps: IntakeDeps, sender: Sender, wait: boolean) {
     const head = Buffer.from(body.subarray(0, keptHeadBytes));
     const kept = `${message}; its first ${head.length} bytes are kept`;
     const problem: Problem = { pointer: '', code, message: kept };
-    return { ...arrivalOf(head), verdict: 'rejected', problems: [problem] };
+    return { ...arrivalOf(head), verdict: 'rejected', problems: [problem], settled: true };
   }
 
   function tooLarge(body: Buffer, size: number, limit: number): Incoming {
@@ -79,7 +83,8 @@ export function createIntake(deps: IntakeDeps, sender: Sender, wait: boolean) {
     observe('read', spentMs.read);
     observe('parse', spentMs.parse);
     spentMs.read = spentMs.parse = 0;
-    const outcomes = await deps.stream.append(documents, deps.clock.nowMs() + deps.config.intakeTimeoutMs);
+    const deadlineMs = deps.clock.nowMs() + deps.config.intakeTimeoutMs;
+    const outcomes = await deps.stream.append(documents, deadlineMs, waitUntilMs);
     observe('append', performance.now() - started);
     const labels = { role: 'collector', topic: 'http', direction: 'in' };
     const counts = { valid: 0, rejected: 0, ignored: 0 };

@@ -167,11 +167,9 @@ const lineTypes = ['application/x-ndjson', 'application/ndjson', 'application/js
 async function receive(deps: IntakeDeps, source: Source, request: FastifyRequest): Promise<Answer> {
   const { headers } = request;
   const raw = (request.body as Readable | undefined) ?? request.raw;
-  const intake = createIntake(
-    deps,
-    senderOf(deps, source, request),
-    waitSeconds(headers.prefer) !== undefined,
-  );
+  const seconds = waitSeconds(headers.prefer);
+  const waitMs = seconds === undefined ? undefined : seconds * 1000;
+  const intake = createIntake(deps, senderOf(deps, source, request), waitMs);
   try {
     const type = (headers['content-type'] ?? 'application/json').split(';')[0]!.trim().toLowerCase();
     const input = decoded(raw, headers['content-encoding']);

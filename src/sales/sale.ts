@@ -83,7 +83,12 @@ export type Arrival = {
   boundPlaceId?: string;
   /** The journal row that this arrival replays. */
   replayOf?: string;
+  /** Where in the stream it stood, if it came that way. */
+  origin?: Origin;
 };
+
+/** A message of a topic. `from` is where its partition has to stand for it to be the next one. */
+export type Origin = { topicId: string; topic: string; partition: number; offset: number; from: number };
 
 /** A document that goes to the journal as it is. */
 export type Refused = Arrival & {
@@ -92,6 +97,8 @@ export type Refused = Arrival & {
   sourceId?: string;
   placeId?: string;
   problems: Problem[];
+  /** Intake kept only its head or could not split it: to parse what is kept would say something else. */
+  settled?: true;
 };
 
 /** An arrival after parsing: a sale to be loaded, or a document that goes to the journal as it is. */

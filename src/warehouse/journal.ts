@@ -1,6 +1,6 @@
 import { binaryColumn, type Client } from '../base/db.ts';
 import { sha256 } from '../base/ids.ts';
-import type { Incoming, Verdict } from '../sales/sale.ts';
+import type { Arrival, Incoming, Verdict } from '../sales/sale.ts';
 
 /** One row to be written; `contributions` is JSON text, `undefined` where no figure moves. */
 export type JournalRow = {
@@ -40,13 +40,14 @@ export async function reservePositions(client: Client, count: number): Promise<n
 
 const insertRows = `
   insert into stg.journal (position, epoch, received_at, source, source_id, version, sale_seq, verdict, place_id,
-    problems, resolved, contributions, reference_version, document, content_type, token_id, replay_of)
+    problems, resolved, contributions, reference_version, document, content_type, token_id, replay_of, topic, partition, "offset")
   select i.position, $1, i.received_at, i.source, i.source_id, i.version, i.sale_seq, i.verdict, i.place_id,
-    i.problems, i.resolved, i.contributions, i.reference_version, i.document, i.content_type, i.token_id, i.replay_of
+    i.problems, i.resolved, i.contributions, i.reference_version, i.document, i.content_type, i.token_id, i.replay_of, i.topic, i.partition, i."offset"
   from unnest($2::int8[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::int4[], $8::text[], $9::text[],
-      $10::jsonb[], $11::jsonb[], $12::jsonb[], $13::int8[], $14::bytea[], $15::text[], $16::text[], $17::int8[])
+      $10::jsonb[], $11::jsonb[], $12::jsonb[], $13::int8[], $14::bytea[], $15::text[], $16::text[], $17::int8[],
+      $18::text[], $19::int4[], $20::int8[])
     as i(position, received_at, source, source_id, version, sale_seq, verdict, place_id,
-      problems, resolved, contributions, reference_version, document, content_type, token_id, replay_of)`;
+      problems, resolved, contributions, reference_version, document, content_type, token_id, replay_of, topic, partition, "offset")`;
 
 /** Appends rows to the journal; the caller's transaction gives them their place in the order of followers. */
 export async function appendRows(client: Client, epoch: number, rows: readonly JournalRow[]): Promise<void> {
@@ -79,8 +80,18 @@ export async function appendRows(client: Client, epoch: number, rows: readonly J
       binaryColumn('int8', arrivals, (arrival) =>
         arrival.replayOf === undefined ? null : Number(arrival.replayOf),
       ),
+      ...originColumns(arrivals),
     ],
   });
+}
+
+/** Topic, partition and offset; null for what came another way. */
+export function originColumns(arrivals: readonly Arrival[]): Buffer[] {
+  return [
+    binaryColumn('text', arrivals, ({ origin }) => origin?.topic),
+    binaryColumn('int4', arrivals, ({ origin }) => origin?.partition),
+    binaryColumn('int8', arrivals, ({ origin }) => origin?.offset),
+  ];
 }
 
 function placeOf(arrival: Incoming): string {

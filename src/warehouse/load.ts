@@ -46,6 +46,14 @@ export type Erased = {
   strip(batch: readonly Incoming[]): readonly Incoming[];
 };
 
+/** Runs before any other statement of the transaction that loads these documents. */
+export type FirstStatement = (client: Client, batch: readonly Incoming[]) => Promise<void>;
+
+/** A process that is frozen within its transaction must not hold the partitions that others have taken over. */
+const beginStreamed = "begin; set local idle_in_transaction_session_timeout = '5s'";
+
+class ReferenceMoved extends Error {}
+
 /** How often a deadlock or a serialization failure is tried again before the caller is told. */
 const conflictRetries = 5;
 
@@ -57,26 +65,30 @@ export function createLoader(deps: LoaderDeps) {
   const names = createNames();
 
   /** Answers an outcome per document, in order. Fails, having stored nothing, where the database does. */
-  async function load(batch: readonly Incoming[]): Promise<Outcome[]> {
+  async function load(batch: readonly Incoming[], first?: FirstStatement): Promise<Outcome[]> {
     const started = performance.now();
     try {
-      const outcomes = await loadWhole(batch);
+      const outcomes = await loadWhole(batch, first);
       deps.metrics.loadSeconds.observe((performance.now() - started) / 1000);
       deps.metrics.loadBatchDocuments.observe(batch.length);
       observeStage(deps.metrics, 'processor', 'load', started);
       return outcomes;
     } catch (error) {
       if (!blamesDocument(error)) throw error;
-      return await loadApart(batch, error as Error);
+      return await loadApart(batch, error as Error, first);
     }
   }
 
   /** The database refuses some document of the batch: halve it until the culprit stands alone. */
-  async function loadApart(batch: readonly Incoming[], error: Error): Promise<Outcome[]> {
+  async function loadApart(
+    batch: readonly Incoming[],
+    error: Error,
+    first: FirstStatement | undefined,
+  ): Promise<Outcome[]> {
     if (batch.length > 1) {
       const middle = batch.length >> 1;
-      const first = await load(batch.slice(0, middle));
-      return first.concat(await load(batch.slice(middle)));
+      const outcomes = await load(batch.slice(0, middle), first);
+      return outcomes.concat(await load(batch.slice(middle), first));
     }
     const arrival = batch[0]!;
     const message = `the database refuses this document: ${error.message}`;
@@ -89,10 +101,10 @@ export function createLoader(deps: LoaderDeps) {
       { err: error, source: arrival.source, sale: sale?.sourceId },
       'a document was refused by the database',
     );
-    return await loadWhole([refused]);
+    return await loadWhole([refused], first);
   }
 
-  async function loadWhole(arrived: readonly Incoming[]): Promise<Outcome[]> {
+  async function loadWhole(arrived: readonly Incoming[], first?: FirstStatement): Promise<Outcome[]> {
     for (let attempt = 1; ; attempt++) {
       const snapshot = deps.reference.current();
       if (deps.erased !== undefined && deps.erased.version() < snapshot.version) await deps.erased.refresh();
@@ -102,15 +114,22 @@ export function createLoader(deps: LoaderDeps) {
       try {
         const outcomes = await inTransaction(
           deps.pool,
-          async (client) => await writeBatch(client, batch, prepared, snapshot.version),
-          'begin',
+          async (client) => {
+            await first?.(client, batch);
+            const written = await writeBatch(client, batch, prepared, snapshot.version);
+            // Rolled back, since what came first must not stand alone.
+            if (written === undefined) throw new ReferenceMoved();
+            return written;
+          },
+          first === undefined ? 'begin' : beginStreamed,
         );
-        if (outcomes !== undefined) {
-          names.remember(batch);
-          return outcomes;
-        }
-        await deps.reference.refresh();
+        names.remember(batch);
+        return outcomes;
       } catch (error) {
+        if (error instanceof ReferenceMoved) {
+          await deps.reference.refresh();
+          continue;
+        }
         const state = sqlState(error);
         if ((state !== '40P01' && state !== '40001') || attempt > conflictRetries) throw error;
         deps.metrics.loadRetries.inc({ sqlstate: state });

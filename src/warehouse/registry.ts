@@ -1,7 +1,7 @@
 import { binaryColumn, type Client } from '../base/db.ts';
 import type { Contribution } from '../sales/contribution.ts';
 import type { Incoming, Sale } from '../sales/sale.ts';
-import { resolvedText } from './journal.ts';
+import { originColumns, resolvedText } from './journal.ts';
 
 /** A sale ready to be loaded: what it adds was computed with one version of the reference history. */
 export type Prepared = {
@@ -37,9 +37,10 @@ const insertFresh = `
     select i.*, nextval('stg.journal_position') as position
     from unnest($1::int4[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::text[], $8::text[],
         $9::text[], $10::timestamptz[], $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::bytea[], $15::text[],
-        $16::text[], $17::int8[], $20::bytea[])
+        $16::text[], $17::int8[], $20::bytea[], $21::text[], $22::int4[], $23::int8[])
       as i(index, source, place_scope, source_id, version, content_hash, status, place_id, business_date, received_at,
-        problems, resolved, contributions, document, content_type, token_id, replay_of, canonical_hash)
+        problems, resolved, contributions, document, content_type, token_id, replay_of, canonical_hash,
+        topic, partition, "offset")
   ),
   fresh as (
     insert into stg.sale (source, place_scope, source_id, version, content_hash, canonical_hash, journal_position,
@@ -53,9 +54,10 @@ const insertFresh = `
   ),
   written as (
     insert into stg.journal (position, epoch, received_at, source, source_id, version, sale_seq, verdict, place_id,
-      problems, resolved, contributions, reference_version, document, content_type, token_id, replay_of)
+      problems, resolved, contributions, reference_version, document, content_type, token_id, replay_of, topic, partition, "offset")
     select i.position, $18, i.received_at, i.source, i.source_id, i.version, 1, 'accepted', i.place_id,
-      i.problems, i.resolved, i.contributions, $19, i.document, i.content_type, i.token_id, i.replay_of
+      i.problems, i.resolved, i.contributions, $19, i.document, i.content_type, i.token_id, i.replay_of,
+      i.topic, i.partition, i."offset"
     from input as i join fresh as f on f.journal_position = i.position
   )
   select i.index, i.position from input as i join fresh as f on f.journal_position = i.position`;
@@ -100,6 +102,7 @@ export async function registerFresh(
       epoch,
       referenceVersion,
       binaryColumn('bytea', sales, (prepared) => prepared.canonicalHash),
+      ...originColumns(arrivals),
     ],
   });
   return new Map(rows.map((row) => [row.index, row.position]));

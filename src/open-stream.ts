@@ -1,0 +1,58 @@
+import { systemClock } from './base/clock.ts';
+import type { Log } from './base/log.ts';
+import type { Metrics } from './base/metrics.ts';
+import type { KafkaConfig } from './cluster-config.ts';
+import type { Config } from './config.ts';
+import type { Warehouse } from './open-warehouse.ts';
+import { createKafkaConsumer, type KafkaConsumer } from './stream/kafka-consumer.ts';
+import { createKafkaStream } from './stream/kafka-stream.ts';
+import { createTopicsClient } from './stream/kafka-topics.ts';
+import { readMessage } from './stream/read-message.ts';
+import { readStreamKey } from './stream/stream-offsets.ts';
+import { findVerdicts } from './warehouse/find-verdicts.ts';
+
+export type StreamOptions = {
+  config: Config;
+  kafka: KafkaConfig;
+  warehouse: Warehouse;
+  log: Log;
+  metrics: Metrics;
+};
+
+/** Makes the topics that documents come in by. Error `stream_unavailable`. */
+export async function makeTopics(kafka: KafkaConfig, log: Log): Promise<void> {
+  const topics = createTopicsClient(kafka);
+  try {
+    const made = await topics.ensure([kafka.topics.transactions, kafka.topics.orders]);
+    if (made.length > 0) log.info({ topics: made, partitions: kafka.partitions }, 'topics were made');
+  } finally {
+    await topics.close();
+  }
+}
+
+/** Where the collector puts documents. */
+export async function openKafkaStream({ config, kafka, warehouse, log, metrics }: StreamOptions) {
+  const { pool } = warehouse;
+  return createKafkaStream({
+    ...{ kafka, log, clock: systemClock },
+    key: await readStreamKey(pool, config.streamKey),
+    findVerdicts: (sent) => findVerdicts(pool, sent),
+    onSent(topic, partition, messages) {
+      metrics.messages.inc({ role: 'collector', topic, direction: 'out', verdict: 'sent' }, messages);
+      const labels = { group: 'tillstream-collector', topic, partition: String(partition) };
+      metrics.streamMessages.inc({ ...labels, direction: 'out' }, messages);
+    },
+  });
+}
+
+/** What the processor reads. */
+export async function openKafkaConsumer(options: StreamOptions): Promise<KafkaConsumer> {
+  const { config, kafka, warehouse, log, metrics } = options;
+  const { pool, parse, resolvedDefaults: resolved, load, admit } = warehouse;
+  const key = await readStreamKey(pool, config.streamKey);
+  const reading = { key, parse, resolved, ordersTopic: kafka.topics.orders, clock: systemClock, log };
+  return createKafkaConsumer({
+    ...{ kafka, pool, load, admit, log, metrics },
+    read: (message) => readMessage(reading, message),
+  });
+}
