@@ -29,8 +29,14 @@ export function whyNoKafka(): string | undefined {
   return undefined;
 }
 
-/** A broker of its own (KRaft, one node) on a free port of 127.0.0.1; `settings` are added to server.properties. */
-export async function startTestKafka(settings: Record<string, string> = {}): Promise<TestKafka> {
+/**
+ * A broker of its own (KRaft, one node) on a free port of 127.0.0.1; `settings` are added to server.properties.
+ * `further` are listeners besides the plain one, such as `SASL_SSL://127.0.0.1:19093`.
+ */
+export async function startTestKafka(
+  settings: Record<string, string> = {},
+  further: readonly string[] = [],
+): Promise<TestKafka> {
   if (process.env.KAFKA_BROKERS) {
     const none = async () => {
       throw new Error('the broker of KAFKA_BROKERS is not ours to stop');
@@ -44,9 +50,16 @@ export async function startTestKafka(settings: Record<string, string> = {}): Pro
     'process.roles': 'broker,controller',
     'node.id': '1',
     'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    listeners: [
+      `PLAINTEXT://127.0.0.1:${port}`,
+      `CONTROLLER://127.0.0.1:${controllerPort}`,
+      ...further,
+    ].join(),
+    'advertised.listeners': [`PLAINTEXT://127.0.0.1:${port}`, ...further].join(),
+    'listener.security.protocol.map': [
+      'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+      ...further.map((listener) => `${listener.split(':')[0]}:${listener.split(':')[0]}`),
+    ].join(),
     'controller.listener.names': 'CONTROLLER',
     'log.dirs': path.join(folder, 'data'),
     'offsets.topic.replication.factor': '1',

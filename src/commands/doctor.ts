@@ -6,6 +6,7 @@ import { createLog } from '../base/log.ts';
 import { type Config, readConfig } from '../config.ts';
 import { pendingMigrations } from '../database/migrate.ts';
 import { openDatabase } from '../database/open-database.ts';
+import { type RedisConfig, whatIsWrongWithRedis } from '../reference/redis-client.ts';
 import { countTail } from '../warehouse/fold.ts';
 import { findFoldHolder } from '../warehouse/fold-holder.ts';
 import { tailLimit } from '../warehouse/gate.ts';
@@ -43,6 +44,7 @@ async function diagnose(config: Config): Promise<Finding[]> {
   });
   try {
     findings.push(...(await diagnoseDatabase(pool)));
+    if (config.redis !== undefined) findings.push(await diagnoseRedis(config.redis, pool));
   } finally {
     await pool.end();
     await database.close();
@@ -92,6 +94,20 @@ async function diagnoseDatabase(pool: Database): Promise<Finding[]> {
       text: `${stray.rows[0].rows} journal rows fell outside the monthly partitions; is the clock right?`,
     });
   return findings;
+}
+
+/** Orders load without it, so it is no reason to fail. */
+async function diagnoseRedis(redis: RedisConfig, pool: Database): Promise<Finding> {
+  const trouble = await whatIsWrongWithRedis(redis);
+  if (trouble !== undefined) return { level: 'warn', text: trouble };
+  const wanted = await pool
+    .query('select count(*) as ids from ops.reference_wanted')
+    .then(({ rows }) => rows[0].ids as number)
+    .catch(() => 0);
+  return {
+    level: 'ok',
+    text: `Redis answers; users and restaurants of orders that it does not have: ${wanted}`,
+  };
 }
 
 async function doctor(): Promise<void> {

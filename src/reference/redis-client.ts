@@ -108,7 +108,7 @@ function adviceOn(reason: string): string {
     return `Redis refuses the user or the password of REDIS_URL (${reason}); correct them`;
   if (/certificate|self.signed|altname|unable to (get|verify)|issuer/i.test(reason))
     return `the certificate of Redis is not trusted (${reason}); set REDIS_CA_FILE to the certificate of who signed it`;
-  if (/SSL|TLS|wrong version|Connection is closed/i.test(reason))
+  if (/SSL|TLS|wrong version|closed|ECONNRESET|EPIPE|parser/i.test(reason))
     return `Redis ends the connection (${reason}); rediss:// in REDIS_URL is for a server with TLS, redis:// for one without`;
   return `Redis does not answer at REDIS_URL (${reason}); orders load all the same, and their names are looked up later`;
 }
