@@ -4,6 +4,7 @@ import { registerAnalyticsRoutes } from './analytics/routes.ts';
 import { registerTokenRoutes } from './auth/routes.ts';
 import type { Authenticator } from './auth/tokens.ts';
 import { systemClock } from './base/clock.ts';
+import { createPool } from './base/db.ts';
 import { CodedError } from './base/errors.ts';
 import type { Lifecycle } from './base/lifecycle.ts';
 import type { Log } from './base/log.ts';
@@ -14,6 +15,8 @@ import { workTagJobs } from './customers/apply-tag-rule.ts';
 import { workErasures } from './customers/rewrite-journal.ts';
 import { registerCustomerRoutes } from './customers/routes.ts';
 import { registerTagRuleRoutes } from './customers/tag-rule-routes.ts';
+import { createReplicaFollower } from './database/follow-replica.ts';
+import { type ReadSide, readFromPrimary } from './database/read-side.ts';
 import type { App } from './http/server.ts';
 import { registerDailyRoutes } from './intake/daily-routes.ts';
 import { registerIntakeRoutes } from './intake/routes.ts';
@@ -54,7 +57,7 @@ export type RoleContext = {
   check(name: string, ask: () => Promise<string>): void;
 };
 
-type Room = (app: App, deps: ReturnType<typeof roomDeps>) => void;
+type Room = (app: App, deps: ReturnType<typeof roomDeps> & { reads: ReadSide }) => void;
 type Part = {
   rooms: readonly Room[];
   start?: (context: RoleContext) => Promise<void>;
@@ -143,15 +146,37 @@ export function registerRooms(
   app: App,
   roles: readonly ProgramRole[],
   context: RoleContext,
-  intake: { authenticate: Authenticator; stream: Stream },
+  own: { authenticate: Authenticator; stream: Stream; reads: ReadSide },
 ): void {
-  const deps = roomDeps(context, intake);
+  const deps = roomDeps(context, own);
   for (const room of new Set(roles.flatMap((role) => parts[role].rooms))) room(app, deps);
+}
+
+const replicaConnections = 16;
+
+/** What analytics reads from: the replica of DATABASE_READ_URL where one is set, and the primary. */
+export async function openReadSide(
+  roles: readonly ProgramRole[],
+  { config, warehouse, log, metrics, lifecycle, check }: RoleContext,
+): Promise<ReadSide> {
+  if (config.databaseReadUrl === undefined || !roles.includes('analytics'))
+    return readFromPrimary(warehouse.pool);
+  const replica = createPool({
+    connectionString: config.databaseReadUrl,
+    applicationName: 'tillstream-read',
+    maximumConnections: replicaConnections,
+    connectTimeoutMs: 3_000,
+    queryTimeoutMs: 35_000,
+  });
+  const followed = await createReplicaFollower({ primary: warehouse.pool, replica, log, metrics });
+  lifecycle.onStop('replica', () => followed.stop());
+  check('replica', async () => followed.describe());
+  return followed;
 }
 
 function roomDeps(
   { warehouse, jobs, config, log, metrics }: RoleContext,
-  { authenticate, stream }: { authenticate: Authenticator; stream: Stream },
+  { authenticate, stream, reads }: { authenticate: Authenticator; stream: Stream; reads: ReadSide },
 ) {
   const { pool, reference, parse, epoch, erased } = warehouse;
   const store = openDailyStore(warehouse, { config, log, metrics });
@@ -169,7 +194,7 @@ function roomDeps(
       store,
       defaultTimeZone,
     },
-    ...{ jobs, authenticate, config, metrics, clock: systemClock },
+    ...{ jobs, authenticate, reads, config, metrics, clock: systemClock },
   };
 }
 

@@ -11,6 +11,7 @@ import { openWarehouse, type Warehouse } from './open-warehouse.ts';
 import {
   checkRoles,
   openIntakeStream,
+  openReadSide,
   type ProgramRole,
   programRoles,
   type RoleContext,
@@ -74,13 +75,14 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     await startRoles(roles, context);
     const stream = await openIntakeStream(roles, context);
 
+    const reads = await openReadSide(roles, context);
     signal?.throwIfAborted();
     const admin = await ensureAdmin(roles, warehouse, config, log);
     const authenticate = createAuthenticator({ pool });
     const app = await createServer({
       ...{ config, log, metrics, authenticate },
       readiness: () => readiness(checks),
-      registerRoutes: (server) => registerRooms(server, roles, context, { authenticate, stream }),
+      registerRoutes: (server) => registerRooms(server, roles, context, { authenticate, stream, reads }),
     });
     lifecycle.onStop('http', () => app.close());
     signal?.throwIfAborted();
@@ -128,5 +130,5 @@ async function readiness(
   asked: ReadonlyMap<string, () => Promise<string>>,
 ): Promise<{ ready: boolean; checks: Record<string, string> }> {
   const answers = await Promise.all([...asked].map(async ([name, ask]) => [name, await ask()] as const));
-  return { ready: answers.every(([, answer]) => answer === 'ok'), checks: Object.fromEntries(answers) };
+  return { ready: answers.every(([, answer]) => /^ok\b/.test(answer)), checks: Object.fromEntries(answers) };
 }

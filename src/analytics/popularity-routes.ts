@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import type { Database } from '../base/db.ts';
+import type { ReadSide } from '../database/read-side.ts';
 import type { App } from '../http/server.ts';
 import { type PopularityBy, readPopularity } from './popularity.ts';
 import { createStatementNames } from './read-figures.ts';
@@ -48,7 +48,7 @@ const Answer = Type.Object(
 );
 
 /** What most orders and most customers have in common. */
-export function registerPopularityRoutes(app: App, deps: { pool: Database }): void {
+export function registerPopularityRoutes(app: App, deps: { reads: ReadSide }): void {
   const statements = createStatementNames();
   app.get('/api/analytics/popularity', {
     // Customers are counted over all places.
@@ -70,7 +70,8 @@ export function registerPopularityRoutes(app: App, deps: { pool: Database }): vo
       const range = reader.range(query);
       reader.check();
       const asked = { by: query.by, ...range, limit: query.limit ?? 100 };
-      return { ...(await readPopularity(deps.pool, statements, asked)), next_cursor: null };
+      const found = await deps.reads.read((reader) => readPopularity(reader, statements, asked));
+      return { ...found, next_cursor: null };
     },
   });
 }

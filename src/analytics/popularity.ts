@@ -1,6 +1,7 @@
-import { type Client, type Database, inTransaction } from '../base/db.ts';
+import { type Client, inTransaction } from '../base/db.ts';
 import { CodedError } from '../base/errors.ts';
 import { addDays, epochDay } from '../base/time.ts';
+import type { Reader } from '../database/read-side.ts';
 import { readCustomersAsOf } from '../stream/customers-as-of.ts';
 import { type ReadFigures, readFigures } from './read-figures.ts';
 import { earliest, latest } from './read-parameters.ts';
@@ -64,7 +65,7 @@ type Asked = { by: PopularityBy; from: string; to: string; limit: number };
 
 /** The categories or products that most orders hold, with their shares of all orders and of all customers. */
 export async function readPopularity(
-  pool: Database,
+  { pool, asOf: replicaAsOf }: Reader,
   statements: ReadFigures,
   asked: Asked,
 ): Promise<Popularity> {
@@ -89,7 +90,7 @@ export async function readPopularity(
         text: readUnique,
         values: [period.kind, period.start, asked.by],
       });
-      const asOf = await readCustomersAsOf(client);
+      const asOf = await readCustomersAsOf(client, replicaAsOf);
       const allOrders = whole.reduce((sum, row) => sum + row.receipts, 0);
       const allCustomers = unique.rows.find((row) => row.scope === 'total')?.customers ?? 0;
       const customers = new Map(

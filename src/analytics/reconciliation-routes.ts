@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { type Static, Type } from 'typebox';
 import type { Database } from '../base/db.ts';
+import { asOfDescription, type ReadSide, shownAsOf } from '../database/read-side.ts';
 import { csvChunks } from '../http/csv.ts';
 import type { App } from '../http/server.ts';
 import type { ReconciliationPosition, ReconciliationQuery } from '../warehouse/query-reconciliation.ts';
@@ -35,6 +36,7 @@ const Answer = Type.Object(
       }),
     ),
     next_cursor: Type.Union([Type.String(), Type.Null()]),
+    as_of: Type.Optional(Type.String({ description: asOfDescription })),
   },
   {
     examples: [
@@ -85,7 +87,7 @@ const csvColumns = [
 ] as const;
 
 /** Daily files against receipts, transactions and orders. */
-export function registerReconciliationRoutes(app: App, deps: { pool: Database }): void {
+export function registerReconciliationRoutes(app: App, deps: { reads: ReadSide }): void {
   app.get('/api/analytics/reconciliation', {
     config: { access: { roles: ['analyst'], bound: 'limited' } },
     schema: {
@@ -106,13 +108,20 @@ export function registerReconciliationRoutes(app: App, deps: { pool: Database })
         (parameters.format === undefined && /\btext\/csv\b/i.test(accept ?? ''))
       ) {
         // The first page before the answer begins, so that a database that is away is told as one.
-        const first = await reconcile(deps.pool, query, { limit: rowsPerChunk });
-        const file = Readable.from(csvOf(deps.pool, query, first, parameters));
+        const { reader, first } = await deps.reads.read(async (reader) => ({
+          reader,
+          first: await reconcile(reader.pool, query, { limit: rowsPerChunk }),
+        }));
+        if (reader.asOf !== undefined) reply.header('x-as-of', reader.asOf.toISOString());
+        const file = Readable.from(csvOf(reader.pool, query, first, parameters));
         return reply.type('text/csv; charset=utf-8').send(file as never) as never;
       }
       const page = { limit: parameters.limit ?? usualLimit, ...(after === undefined ? {} : { after }) };
-      const { next, ...found } = await reconcile(deps.pool, query, page);
-      return { ...found, next_cursor: next === undefined ? null : encodeCursor(next) } as never;
+      return (await deps.reads.read(async (reader) => {
+        const { next, ...found } = await reconcile(reader.pool, query, page);
+        const next_cursor = next === undefined ? null : encodeCursor(next);
+        return { ...found, next_cursor, ...shownAsOf(reader) };
+      })) as never;
     },
   });
 }

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { Type } from 'typebox';
 import { CodedError } from '../base/errors.ts';
+import { asOfDescription, type ReadSide, shownAsOf } from '../database/read-side.ts';
 import { csvChunks } from '../http/csv.ts';
 import type { App } from '../http/server.ts';
 import { type AnalyticsDeps, answerSales } from './answer-sales.ts';
@@ -93,6 +94,7 @@ const figures = {
   refund_receipts: Type.Optional(Type.Number()),
 };
 const Text = Type.Optional(Type.String());
+const AsOf = Type.Optional(Type.String({ description: asOfDescription }));
 const Row = Type.Object({
   period: Text,
   group: Text,
@@ -129,6 +131,7 @@ const Answer = Type.Object(
     ),
     rows: Type.Array(Row),
     next_cursor: NullableText,
+    as_of: AsOf,
   },
   {
     examples: [
@@ -170,7 +173,10 @@ function formOf(format: string | undefined, accept: string | undefined): 'json' 
 }
 
 /** The read side: figures of places, and sales by any period and group the marts hold. */
-export function registerAnalyticsRoutes(app: App, deps: AnalyticsDeps): void {
+export function registerAnalyticsRoutes(
+  app: App,
+  deps: Omit<AnalyticsDeps, 'pool'> & { reads: ReadSide },
+): void {
   const statements = createStatementNames();
   app.get('/api/analytics/', {
     config: { access },
@@ -185,7 +191,7 @@ export function registerAnalyticsRoutes(app: App, deps: AnalyticsDeps): void {
       }),
       response: {
         200: Type.Object(
-          { results: Type.Array(Summary), next_cursor: Type.Null() },
+          { results: Type.Array(Summary), next_cursor: Type.Null(), as_of: AsOf },
           { examples: [{ results: [summaryExample], next_cursor: null }] },
         ),
       },
@@ -203,12 +209,11 @@ export function registerAnalyticsRoutes(app: App, deps: AnalyticsDeps): void {
       const sources = reader.choices('source', parameters.source, allSources) ?? itemisedSources;
       reader.check();
       const places = limitPlaces(asked, request.principal.placeId);
-      const results = await summarizePlaces(deps.pool, statements, {
-        ...range,
-        sources,
-        ...(places === undefined ? {} : { places }),
+      const query = { ...range, sources, ...(places === undefined ? {} : { places }) };
+      return await deps.reads.read(async (reader) => {
+        const results = await summarizePlaces(reader.pool, statements, query);
+        return { results, next_cursor: null, ...shownAsOf(reader) };
       });
-      return { results, next_cursor: null };
     },
   });
 
@@ -228,8 +233,13 @@ export function registerAnalyticsRoutes(app: App, deps: AnalyticsDeps): void {
       };
       const form = formOf(parameters.format, request.headers.accept);
       const asked = readSalesRequest(parameters, request.principal.placeId);
-      if (form === 'json') return (await answerSales(deps, statements, asked)) as never;
-      const answer = await answerSales(deps, statements, asked, 'file');
+      const whole = form === 'csv' ? 'file' : 'page';
+      const answer = await deps.reads.read(async (reader) => ({
+        ...(await answerSales({ ...deps, pool: reader.pool }, statements, asked, whole)),
+        ...shownAsOf(reader),
+      }));
+      if (form === 'json') return answer as never;
+      if (answer.as_of !== undefined) reply.header('x-as-of', answer.as_of);
       if (answer.next_cursor !== null) reply.header('x-next-cursor', answer.next_cursor);
       const { header, cells } = salesCells(answer, asked.query);
       const options = { separator: parameters.sep ?? (',' as const), byteOrderMark: parameters.bom === '1' };

@@ -27,6 +27,9 @@ export type PoolOptions = {
   maximumConnections: number;
   /** Milliseconds after which the server ends a transaction; 0 for none. */
   transactionTimeoutMs?: number;
+  /** Milliseconds after which a query counts as failed here, whether or not the server still answers. */
+  queryTimeoutMs?: number;
+  connectTimeoutMs?: number;
 };
 
 /** A pool whose sessions cannot hold others up: waiting for locks, idling in a transaction and dead peers all end. */
@@ -36,7 +39,8 @@ export function createPool(options: PoolOptions): Database {
     application_name: options.applicationName,
     max: options.maximumConnections,
     types,
-    connectionTimeoutMillis: 10_000,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? 10_000,
+    ...(options.queryTimeoutMs === undefined ? {} : { query_timeout: options.queryTimeoutMs }),
     keepAlive: true,
     options: [
       '-c timezone=UTC',

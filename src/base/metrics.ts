@@ -91,6 +91,16 @@ export function createMetrics() {
       labelNames: ['result'],
       registers,
     }),
+    replicaUp: new Gauge({
+      name: 'tillstream_replica_up',
+      help: '1 while analytics reads from the replica of DATABASE_READ_URL, 0 while the primary answers for it',
+      registers,
+    }),
+    replicaLagSeconds: new Gauge({
+      name: 'tillstream_replica_lag_seconds',
+      help: 'How far the replica is behind the primary',
+      registers,
+    }),
     httpSeconds: new Histogram({
       name: 'tillstream_http_seconds',
       help: 'HTTP requests by method, route and status',

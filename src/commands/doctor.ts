@@ -1,9 +1,12 @@
 import { existsSync, statfsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { createPool, type Database } from '../base/db.ts';
 import { CodedError } from '../base/errors.ts';
 import { createLog } from '../base/log.ts';
+import { createMetrics } from '../base/metrics.ts';
 import { type Config, readConfig } from '../config.ts';
+import { createReplicaFollower } from '../database/follow-replica.ts';
 import { pendingMigrations } from '../database/migrate.ts';
 import { openDatabase } from '../database/open-database.ts';
 import { type RedisConfig, whatIsWrongWithRedis } from '../reference/redis-client.ts';
@@ -16,6 +19,7 @@ const lowDiskBytes = 2 * 1024 ** 3;
 const countedTail = 1_000_000;
 const oldestMonth = 2;
 const shortHoldSeconds = 5;
+const replicaLookMs = 1_500;
 
 async function diagnose(config: Config): Promise<Finding[]> {
   const findings: Finding[] = [
@@ -45,6 +49,8 @@ async function diagnose(config: Config): Promise<Finding[]> {
   try {
     findings.push(...(await diagnoseDatabase(pool)));
     if (config.redis !== undefined) findings.push(await diagnoseRedis(config.redis, pool));
+    if (config.databaseReadUrl !== undefined)
+      findings.push(await diagnoseReplica(pool, config.databaseReadUrl));
   } finally {
     await pool.end();
     await database.close();
@@ -108,6 +114,23 @@ async function diagnoseRedis(redis: RedisConfig, pool: Database): Promise<Findin
     level: 'ok',
     text: `Redis answers; users and restaurants of orders that it does not have: ${wanted}`,
   };
+}
+
+/** Looked at twice, as the program does: how far the replica is behind shows only when it has moved on. */
+async function diagnoseReplica(primary: Database, connectionString: string): Promise<Finding> {
+  const replica = createPool({
+    connectionString,
+    applicationName: 'tillstream-doctor',
+    maximumConnections: 1,
+    connectTimeoutMs: 3_000,
+  });
+  const log = createLog('silent');
+  const followed = await createReplicaFollower({ primary, replica, log, metrics: createMetrics() });
+  await sleep(replicaLookMs);
+  const state = followed.describe();
+  await followed.stop();
+  const isUsed = followed.choose().asOf !== undefined;
+  return { level: isUsed ? 'ok' : 'warn', text: `replica of DATABASE_READ_URL: ${state}` };
 }
 
 async function doctor(): Promise<void> {

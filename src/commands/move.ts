@@ -5,7 +5,6 @@ import { createPool, type Database } from '../base/db.ts';
 import { CodedError } from '../base/errors.ts';
 import { randomId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
-import { readDatabaseAddress } from '../cluster-config.ts';
 import { readConfig } from '../config.ts';
 import { countOtherKeepers } from '../database/keeper.ts';
 import { hasCluster } from '../database/make-cluster.ts';
@@ -67,9 +66,11 @@ const words = {
 
 /** `host:port/database`, which may be shown. */
 function readTarget(to: string): string {
-  const troubles: string[] = [];
-  readDatabaseAddress({ '--to': to }, '--to', (name, message) => void troubles.push(`${name} ${message}`));
-  if (troubles.length > 0) throw new CodedError('invalid_configuration', troubles.join('; '));
+  if (!/^postgres(ql)?:\/\//.test(to) || !URL.canParse(to))
+    throw new CodedError(
+      'invalid_configuration',
+      '--to is not an address of the form postgres://user:password@host:5432/database',
+    );
   const { host, pathname } = new URL(to);
   return `${host}${pathname}`;
 }

@@ -1,6 +1,7 @@
-import { type Client, type Database, inTransaction } from '../base/db.ts';
+import { type Client, inTransaction } from '../base/db.ts';
 import { CodedError } from '../base/errors.ts';
 import { amountToNumber, currencyDigits } from '../base/money.ts';
+import type { Reader } from '../database/read-side.ts';
 import type { Contribution } from '../sales/contribution.ts';
 import { readCustomersAsOf } from '../stream/customers-as-of.ts';
 import { type CustomerTotal, shownTotal } from './list-customers.ts';
@@ -72,7 +73,10 @@ const readSales = `
   order by l.at desc, l.source_id desc`;
 
 /** All that is known of a customer, in one snapshot. Error `not_found`, also for a person who was erased. */
-export async function findCustomer(pool: Database, customerId: string): Promise<FoundCustomer> {
+export async function findCustomer(
+  { pool, asOf: replicaAsOf }: Reader,
+  customerId: string,
+): Promise<FoundCustomer> {
   return await inTransaction(
     pool,
     async (client) => {
@@ -85,7 +89,7 @@ export async function findCustomer(pool: Database, customerId: string): Promise<
       const customer = found.rows[0];
       if (customer === undefined)
         throw new CodedError('not_found', `no sale names the customer ${customerId}`);
-      const asOf = await readCustomersAsOf(client);
+      const asOf = await readCustomersAsOf(client, replicaAsOf);
       return {
         customer_id: customerId,
         user_id: customer.user_id,

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { Type } from 'typebox';
 import type { Database } from '../base/db.ts';
 import { CodedError } from '../base/errors.ts';
+import { asOfDescription, type ReadSide, shownAsOf } from '../database/read-side.ts';
 import { csvLine } from '../http/csv.ts';
 import type { App } from '../http/server.ts';
 import { type EraseDeps, eraseCustomer } from './erase-customer.ts';
@@ -9,6 +10,7 @@ import { findCustomer } from './find-customer.ts';
 import { csvColumns, customerCells, listCustomers, ruleOfTag } from './list-customers.ts';
 
 const Nullable = Type.Union([Type.String(), Type.Null()]);
+const AsOf = Type.Optional(Type.String({ description: asOfDescription }));
 const total = {
   currency: Type.String(),
   orders: Type.Integer(),
@@ -29,7 +31,7 @@ const Listed = Type.Object({
   counters: Type.Array(Total),
 });
 const Page = Type.Object(
-  { results: Type.Array(Listed), next_cursor: Nullable },
+  { results: Type.Array(Listed), next_cursor: Nullable, as_of: AsOf },
   { examples: [{ results: [listed], next_cursor: null }] },
 );
 const Customer = Type.Object(
@@ -136,8 +138,8 @@ function wantsCsv(format: string | undefined, accept: string | undefined): boole
 }
 
 /** Customers with what they bought and their tags; neither can be limited to a place. */
-export function registerCustomerRoutes(app: App, deps: EraseDeps): void {
-  const { pool } = deps;
+export function registerCustomerRoutes(app: App, deps: EraseDeps & { reads: ReadSide }): void {
+  const { reads } = deps;
   const config = { access: { roles: ['marketer'], bound: 'refused' } } as const;
   app.get('/api/customers/', {
     config,
@@ -157,17 +159,23 @@ export function registerCustomerRoutes(app: App, deps: EraseDeps): void {
     handler: async (request, reply): Promise<never> => {
       const query = request.query as ListQuery;
       const isCsv = wantsCsv(query.format, request.headers.accept);
-      const ruleId = query.tag === undefined ? undefined : await ruleOfTag(pool, query.tag);
-      if (isCsv) {
-        const file = Readable.from(csvOf(pool, ruleId, query));
-        return reply.type('text/csv; charset=utf-8').send(file as never) as never;
-      }
-      const { customers, next } = await listCustomers(pool, {
-        after: Math.min(Number(query.cursor ?? 0), 2_147_483_647),
-        limit: query.limit ?? 100,
-        ...(ruleId === undefined ? {} : { ruleId }),
+      const found = await reads.read(async (reader) => {
+        const { pool } = reader;
+        const ruleId = query.tag === undefined ? undefined : await ruleOfTag(pool, query.tag);
+        if (isCsv) return { reader, ruleId };
+        const { customers, next } = await listCustomers(pool, {
+          after: Math.min(Number(query.cursor ?? 0), 2_147_483_647),
+          limit: query.limit ?? 100,
+          ...(ruleId === undefined ? {} : { ruleId }),
+        });
+        const next_cursor = next === undefined ? null : String(next);
+        return { results: customers, next_cursor, ...shownAsOf(reader) };
       });
-      return { results: customers, next_cursor: next === undefined ? null : String(next) } as never;
+      if (found.reader === undefined) return found as never;
+      const { asOf, pool } = found.reader;
+      if (asOf !== undefined) reply.header('x-as-of', asOf.toISOString());
+      const file = Readable.from(csvOf(pool, found.ruleId, query));
+      return reply.type('text/csv; charset=utf-8').send(file as never) as never;
     },
   });
   app.get('/api/customers/:id', {
@@ -178,7 +186,8 @@ export function registerCustomerRoutes(app: App, deps: EraseDeps): void {
       params: Type.Object({ id: Type.String({ minLength: 1, maxLength: 256 }) }),
       response: { 200: Customer },
     },
-    handler: async (request) => await findCustomer(pool, (request.params as { id: string }).id),
+    handler: async (request) =>
+      await reads.read((reader) => findCustomer(reader, (request.params as { id: string }).id)),
   });
   app.delete('/api/customers/:id', {
     config: { access: { roles: ['admin'], bound: 'refused' } },

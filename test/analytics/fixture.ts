@@ -3,6 +3,7 @@ import { registerAnalyticsRoutes } from '../../src/analytics/routes.ts';
 import { createLog } from '../../src/base/log.ts';
 import { createMetrics } from '../../src/base/metrics.ts';
 import { readConfig } from '../../src/config.ts';
+import { readFromPrimary } from '../../src/database/read-side.ts';
 import { type App, createServer } from '../../src/http/server.ts';
 import type { Reference } from '../../src/reference/reference.ts';
 import { type Contribution, contributionOf, negated } from '../../src/sales/contribution.ts';
@@ -121,7 +122,12 @@ export async function startAnalytics(): Promise<AnalyticsFixture> {
     }),
     readiness: async () => ({ ready: true, checks: {} }),
     registerRoutes: (scope) =>
-      registerAnalyticsRoutes(scope, { pool, reference, config, clock: { nowMs: () => now } }),
+      registerAnalyticsRoutes(scope, {
+        reads: readFromPrimary(pool),
+        reference,
+        config,
+        clock: { nowMs: () => now },
+      }),
   });
   for (const [placeId, place] of Object.entries(places))
     await pool.query({
