@@ -186,13 +186,17 @@ export async function ensureAdminToken(deps: {
 }
 
 async function setAdminToken(pool: Database, secret: string): Promise<void> {
-  try {
-    await pool.query({
+  const set = () =>
+    pool.query({
       text: `insert into ops.token (token_id, name, secret_hash, roles) values ($1, 'first admin', $2, '{admin}')
         on conflict (token_id) do update set secret_hash = excluded.secret_hash, revoked_at = null
           where ops.token.secret_hash <> excluded.secret_hash`,
       values: [adminTokenId, sha256(secret)],
     });
+  try {
+    // The unique secret of another process that sets the same at this moment is no conflict of ids; once that one
+    // has committed, it is.
+    await set().catch((error) => (sqlState(error) === '23505' ? set() : Promise.reject(error)));
   } catch (error) {
     if (sqlState(error) !== '23505') throw error;
     const detail = 'ADMIN_TOKEN is the secret of another token already; give a new one';

@@ -56,6 +56,14 @@ function createCounting() {
   return { state, authenticate: createAuthenticator({ pool: counted, clock: { nowMs: () => state.nowMs } }) };
 }
 
+test('services that start at once with one ADMIN_TOKEN all start', async () => {
+  for (let round = 0; round < 30; round++) {
+    await pool.query('delete from ops.token');
+    const secret = `shared-admin-token-of-round-${round}`;
+    await Promise.all(Array.from({ length: 6 }, () => ensure(secret)));
+  }
+});
+
 test('only the SHA-256 of a secret of 256 random bits is kept', async () => {
   const made = await createToken(pool, { name: 'till', roles: ['collector', 'collector'], placeId: 'here' });
   assert.match(made.secret, /^ts_[\w-]{43}$/);
