@@ -8,6 +8,8 @@ export const problemMediaType = 'application/problem+json';
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
 /** Up to here the rest of an unread body is taken in and dropped, and the connection stays open. */
 const drainedBytes = 1024 * 1024;
+/** How long a sender that was refused may take to notice. */
+const lingerMs = 2_000;
 
 /** Every failure of a request becomes problem+json; what nobody foresaw is logged once, and told nothing of. */
 export function registerFailures(app: App): void {
@@ -56,8 +58,24 @@ function leaveUnreadBody(request: FastifyRequest, reply: Pick<FastifyReply, 'hea
   if (raw.readableEnded) return;
   const announced = raw.headers['content-length'];
   const isOpenEnded = raw.headers['transfer-encoding'] !== undefined;
-  if (isOpenEnded || Number(announced ?? 0) > drainedBytes) reply.header('connection', 'close');
+  if (isOpenEnded || Number(announced ?? 0) > drainedBytes) {
+    reply.header('connection', 'close');
+    closeSlowly(raw.socket);
+  }
   raw.resume();
+}
+
+/**
+ * A socket that is closed with bytes unread is reset, and a sender that is still writing, a proxy above all, loses the
+ * answer with it. So only the answering side ends, and the rest is dropped until the sender ends or had its time.
+ */
+function closeSlowly(socket: Socket): void {
+  socket.destroySoon = () => {
+    socket.end();
+    const timer = setTimeout(() => socket.destroy(), lingerMs);
+    timer.unref();
+    socket.once('close', () => clearTimeout(timer));
+  };
 }
 
 /** An address that the router cannot read never reaches the hooks, so the headers are set here. */
