@@ -62,6 +62,7 @@ fi
 measure() {
   mapfile -t containers < <("${compose[@]}" ps -q "${services[@]}")
   docker stats --no-stream --format '{{.Name}} {{.MemUsage}}' "${containers[@]}" | awk '
+    /[_-]run[_-]/ { next }
     { value = $2; unit = 1 / 1048576
       if (value ~ /KiB/) unit = 1 / 1024; else if (value ~ /MiB/) unit = 1; else if (value ~ /GiB/) unit = 1024
       printf "%s %.0f\n", $1, value * unit; sum += value * unit }
