@@ -8,6 +8,7 @@ import { measureLoading } from './measure-loading.ts';
 import { measureOrders } from './measure-orders.ts';
 import { measurePosts } from './measure-posts.ts';
 import { reportReads, timeReads } from './measure-reads.ts';
+import { measureVault } from './measure-vault.ts';
 import { type BenchProgram, startBenchProgram } from './program.ts';
 import { benchReceipt } from './receipts.ts';
 import { createReport } from './report.ts';
@@ -70,5 +71,6 @@ await withProgram(async (program) => {
   await measureLoading(program, report, settings.streamed);
 });
 await withProgram((program) => measureOrders(program, report, settings.orders));
+await measureVault(report, settings.streamed);
 await withProgram(measureYear);
 report.write();

@@ -30,7 +30,8 @@ export type BenchProgram = {
   stop(): Promise<void>;
 };
 
-export async function startBenchProgram(): Promise<BenchProgram> {
+/** `args`: of the command `start`. */
+export async function startBenchProgram(args: readonly string[] = []): Promise<BenchProgram> {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'tillstream-bench-'));
   const port = await freePort();
   const env = {
@@ -46,7 +47,7 @@ export async function startBenchProgram(): Promise<BenchProgram> {
       env,
       stdio: ['ignore', output, 'inherit'],
     });
-  const child = command(['start'], 'ignore');
+  const child = command(['start', ...args], 'ignore');
   const url = `http://127.0.0.1:${port}`;
   while (
     !(await fetch(`${url}/readyz`).then(

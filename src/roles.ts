@@ -33,6 +33,7 @@ import type { Stream } from './stream/stream.ts';
 import { createVaultFollower } from './vault/load-vault.ts';
 import { registerDailyReadRoutes } from './warehouse/daily-routes.ts';
 import { createEnrichedOrders } from './warehouse/enriched-orders.ts';
+import { countTail } from './warehouse/fold.ts';
 import { watchFoldHolder } from './warehouse/fold-holder.ts';
 import { tidyDaily } from './warehouse/name-daily.ts';
 import { createReattribution } from './warehouse/reattribute.ts';
@@ -236,7 +237,8 @@ function startEgress(context: RoleContext, kafka: KafkaConfig): void {
   lifecycle.onStop('outbox', () => pruning.stop());
 }
 
-const vaultIdleMs = 500;
+const vaultWaitsAtRows = 10_000;
+const vaultIdleMs = 200;
 /** Nobody adds up what the vault is behind, and many small steps cost much more than one. */
 const vaultRestMs = 500;
 
@@ -244,8 +246,11 @@ async function startVault({ warehouse, config, metrics, log, lifecycle }: RoleCo
   const { pool, epoch, reference, parse } = warehouse;
   const { identity } = config;
   const vault = createVaultFollower({ pool, epoch, identity, reference, parse, log, metrics });
+  // Loading goes first: the marts are added up with every answer, the vault waits until they are near.
+  const step = async () =>
+    (await countTail(pool, vaultWaitsAtRows, ['fold'])) < vaultWaitsAtRows ? await vault.step() : 0;
   const following = startFollower({
-    ...{ name: 'vault', log, step: vault.step, fullStep: vault.rowsPerStep },
+    ...{ name: 'vault', log, step, fullStep: vault.rowsPerStep },
     ...{ idleMs: vaultIdleMs, restMs: vaultRestMs },
   });
   lifecycle.onStop('vault', () => following.stop());

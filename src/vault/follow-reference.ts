@@ -2,7 +2,7 @@ import type { Client } from '../base/db.ts';
 import type { MenuItem } from '../reference/catalogue-history.ts';
 import { timelineOf } from '../reference/place-history.ts';
 import type { VaultSchema } from './hubs.ts';
-import type { VaultKeys } from './keys.ts';
+import type { Hub, VaultKeys } from './keys.ts';
 import type { Named, NamedKind, VaultNames } from './names.ts';
 import { writeShared } from './write-sales.ts';
 
@@ -90,18 +90,20 @@ function noteChange(
     named('restaurant', id, name, true);
     // A dish may stand on many menus; the last one names it.
     for (const dish of (fields.menu as MenuItem[] | undefined) ?? []) {
-      const productKey = noteProduct(keys, dish._id, dish.category, atMs);
-      keys.productRestaurants.note(productKey, restaurantKey, atMs, source);
+      const product = noteProduct(keys, dish._id, dish.category, atMs);
+      keys.productRestaurants.note(product, { id, key: restaurantKey }, atMs, source);
       named('product', dish._id, dish.name, false);
     }
   }
 }
 
-function noteProduct(keys: VaultKeys, id: string, category: unknown, atMs: number): Buffer {
-  const productKey = keys.products.keyOf(id, atMs, source);
-  if (typeof category === 'string')
-    keys.productCategories.note(productKey, keys.categories.keyOf(category, atMs, source), atMs, source);
-  return productKey;
+function noteProduct(keys: VaultKeys, id: string, category: unknown, atMs: number): Hub {
+  const product = { id, key: keys.products.keyOf(id, atMs, source) };
+  if (typeof category === 'string') {
+    const key = keys.categories.keyOf(category, atMs, source);
+    keys.productCategories.note(product, { id: category, key }, atMs, source);
+  }
+  return product;
 }
 
 /** A name given for the past may have a later one after it: then that is what the place is called. */

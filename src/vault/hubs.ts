@@ -35,37 +35,8 @@ export async function insertHub(
   });
 }
 
-export type StoredOrder = Stored & { sourceId: string };
-
-const insertOrders = (schema: VaultSchema) => `
-  with input as materialized (
-    select * from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::text[])
-      as i(order_key, order_id, source_id, load_dt, load_src)
-  ),
-  inserted as (
-    insert into ${schema}.h_order (order_key, order_id, source_id, load_dt, load_src)
-    select order_key, order_id, source_id, load_dt, load_src from input order by order_key
-    on conflict do nothing returning order_key
-  )
-  select i.order_key from input as i where not exists (select from inserted as n where n.order_key = i.order_key)`;
-
-/** Answers the keys (as text) of the sales that the vault had before. Each sale may stand in the list once. */
-export async function insertOrderHub(
-  client: Client,
-  schema: VaultSchema,
-  list: readonly StoredOrder[],
-): Promise<Set<string>> {
-  if (list.length === 0) return new Set();
-  const { rows } = await client.query<{ order_key: string }>({
-    name: `vault-h_order-${schema}`,
-    text: insertOrders(schema),
-    values: [
-      binaryColumn('uuid', list, (one) => one.key),
-      binaryColumn('text', list, (one) => one.id),
-      binaryColumn('text', list, (one) => one.sourceId),
-      binaryColumn('timestamptz', list, (one) => one.loadedAtMs),
-      binaryColumn('text', list, (one) => one.source),
-    ],
-  });
-  return new Set(rows.map((row) => row.order_key));
-}
+/** Sales that the vault did not have; `o` is what `write-sales.ts` calls the sales of a batch. */
+export const insertOrders = (schema: VaultSchema) => `
+  insert into ${schema}.h_order (order_key, order_id, source_id, load_dt, load_src)
+  select order_key, order_id, source_id, load_dt, source from o order by order_key, n
+  on conflict do nothing returning order_key`;

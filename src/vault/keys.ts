@@ -21,6 +21,8 @@ export function linkKey(first: string, second: Buffer): Buffer {
   return uuid5Bytes(`${first}/${uuidText(second)}`);
 }
 
+/** A thing and its key. */
+export type Hub = { id: string; key: Buffer };
 export type Stored = { id: string; key: Buffer; loadedAtMs: number; source: string };
 export type StoredLink = { key: Buffer; from: Buffer; to: Buffer; loadedAtMs: number; source: string };
 
@@ -55,26 +57,37 @@ export function createHubKeys() {
   };
 }
 
-/** The same for links between hubs that many sales share. */
+/** The same for links between hubs that many sales share, by the ids of both. */
 export function createLinkKeys() {
-  const stored = new Set<string>();
-  let fresh = new Map<string, StoredLink>();
+  const stored = new Map<string, Set<string>>();
+  let count = 0;
+  let fresh: StoredLink[] = [];
+
+  function forget(): void {
+    stored.clear();
+    count = 0;
+    fresh = [];
+  }
+
   return {
-    note(from: Buffer, to: Buffer, loadedAtMs: number, source: string): void {
-      const pair = from.toString('latin1') + to.toString('latin1');
-      if (stored.has(pair) || fresh.has(pair)) return;
-      fresh.set(pair, { key: linkKey(uuidText(from), to), from, to, loadedAtMs, source });
+    note(from: Hub, to: Hub, loadedAtMs: number, source: string): void {
+      let known = stored.get(from.id);
+      if (known === undefined) {
+        known = new Set();
+        stored.set(from.id, known);
+      } else if (known.has(to.id)) return;
+      known.add(to.id);
+      count++;
+      const key = linkKey(uuidText(from.key), to.key);
+      fresh.push({ key, from: from.key, to: to.key, loadedAtMs, source });
     },
-    fresh: () => [...fresh.values()],
+    fresh: () => fresh,
+    /** What is noted stands as stored, so a transaction that rolls back has to `forget`. */
     committed(): void {
-      if (stored.size > remembered) stored.clear();
-      for (const pair of fresh.keys()) stored.add(pair);
-      fresh = new Map();
+      fresh = [];
+      if (count > remembered) forget();
     },
-    forget(): void {
-      stored.clear();
-      fresh = new Map();
-    },
+    forget,
   };
 }
 

@@ -39,3 +39,17 @@ export async function insertLinks(
     ],
   });
 }
+
+/** The links of the sales of a batch, `o`, and of their lines, `l`. The first of several is kept. */
+export const insertOrderRestaurants = (schema: VaultSchema) => `
+  insert into ${schema}.l_order_restaurant (link_key, order_key, restaurant_key, load_dt, load_src)
+  select restaurant_link, order_key, restaurant_key, load_dt, source from o order by restaurant_link, n
+  on conflict do nothing`;
+export const insertOrderUsers = (schema: VaultSchema) => `
+  insert into ${schema}.l_order_user (link_key, order_key, user_key, load_dt, load_src)
+  select user_link, order_key, user_key, load_dt, source from o where user_key is not null order by user_link, n
+  on conflict do nothing`;
+export const insertOrderProducts = (schema: VaultSchema) => `
+  insert into ${schema}.l_order_product (link_key, order_key, product_key, load_dt, load_src)
+  select link_key, order_key, product_key, load_dt, source from l order by link_key, n
+  on conflict do nothing`;

@@ -8,7 +8,8 @@ import type { FollowedRow } from './read-journal.ts';
 /** With a snapshot, the document is read under that version of the reference history. */
 export type Parse = (arrival: Arrival, snapshot: ReferenceSnapshot) => Incoming;
 
-export type VaultLine = Pick<Line, 'productId' | 'name' | 'quantityMilli' | 'priceMinor' | 'amountMinor'> & {
+export type VaultLine = Pick<Line, 'productId' | 'quantityMilli' | 'priceMinor' | 'amountMinor'> & {
+  name?: string | undefined;
   number: number;
   category: string;
 };
@@ -70,7 +71,11 @@ function saleOfDocument(
   const settings = snapshot.placeSettings(placeId, time, timeZone);
   const { businessDate, epochMs } = resolveTime(time, settings.timeZone, settings.businessDayStart);
   const lines = sale.lines.map((line, index) => ({
-    ...line,
+    productId: line.productId,
+    name: line.name,
+    quantityMilli: line.quantityMilli,
+    priceMinor: line.priceMinor,
+    amountMinor: line.amountMinor,
     number: index + 1,
     category:
       line.category ?? snapshot.productCategory(placeId, line.productId, time, timeZone) ?? unknownCategory,

@@ -1,16 +1,6 @@
 import { binaryColumn, type Client } from '../base/db.ts';
+import type { SaleStatus, Source } from '../sales/sale.ts';
 import type { VaultSchema } from './hubs.ts';
-import type { VaultLine, VaultSale } from './read-sale.ts';
-
-export type KeyedLine = VaultLine & { linkKey: Buffer; productKey: Buffer; categoryKey: Buffer };
-export type KeyedSale = {
-  sale: VaultSale;
-  orderKey: Buffer;
-  orderId: string;
-  restaurantKey: Buffer;
-  userKey: Buffer | null;
-  lines: readonly KeyedLine[];
-};
 
 /** What a satellite row says, without its keys: two rows with the same hash say the same. Audited as it is written. */
 export const hashes = {
@@ -20,28 +10,27 @@ export const hashes = {
   s_order_line: `md5(concat_ws('|', quantity, price, amount, category_key, is_deleted))::uuid`,
 } as const;
 
-const insertContexts = (schema: VaultSchema) => `
+/** Of the sales of a batch, `o`, and of their lines, `l`; see `write-sales.ts`. */
+export const insertContexts = (schema: VaultSchema) => `
   insert into ${schema}.s_order_context (order_key, version, sale_seq, restaurant_key, user_key, source, status, kind,
     business_date, sale_at, currency, payment_method, journal_position, load_dt, load_src, hashdiff)
   select order_key, version, sale_seq, restaurant_key, user_key, source, status, kind, business_date, sale_at, currency,
     payment_method, journal_position, load_dt, source, ${hashes.s_order_context}
-  from (
-    select order_key, version, sale_seq, restaurant_key, user_key, source, status, kind, business_date::date, sale_at,
-      currency, payment_method, journal_position, load_dt
-    from unnest($1::uuid[], $2::text[], $3::int4[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[],
-        $9::text[], $10::timestamptz[], $11::text[], $12::text[], $13::int8[], $14::timestamptz[])
-      as i(order_key, version, sale_seq, restaurant_key, user_key, source, status, kind, business_date, sale_at, currency,
-        payment_method, journal_position, load_dt)
-  ) as i
-  order by order_key, version, sale_seq
+  from o order by order_key, version, sale_seq
   on conflict do nothing`;
 
-const insertCosts = (schema: VaultSchema) => `
+export const insertCosts = (schema: VaultSchema) => `
   insert into ${schema}.s_order_cost (order_key, version, sale_seq, total, discount, nds, tips, load_dt, load_src, hashdiff)
-  select order_key, version, sale_seq, total, discount, nds, tips, load_dt, load_src, ${hashes.s_order_cost}
-  from unnest($1::uuid[], $2::text[], $3::int4[], $4::int8[], $5::int8[], $6::int8[], $7::int8[], $8::timestamptz[], $9::text[])
-    as i(order_key, version, sale_seq, total, discount, nds, tips, load_dt, load_src)
-  order by order_key, version, sale_seq
+  select order_key, version, sale_seq, total, discount, nds, tips, load_dt, source, ${hashes.s_order_cost}
+  from o order by order_key, version, sale_seq
+  on conflict do nothing`;
+
+export const insertLines = (schema: VaultSchema) => `
+  insert into ${schema}.s_order_line (link_key, line_number, version, sale_seq, quantity, price, amount, category_key,
+    is_deleted, load_dt, load_src, hashdiff)
+  select link_key, line_number, version, sale_seq, quantity, price, amount, category_key, is_deleted, load_dt, source,
+    ${hashes.s_order_line}
+  from l order by link_key, line_number
   on conflict do nothing`;
 
 const insertStatuses = (schema: VaultSchema) => `
@@ -56,110 +45,25 @@ const insertStatuses = (schema: VaultSchema) => `
   order by order_key, status, status_at, number
   on conflict do nothing`;
 
-const insertLines = (schema: VaultSchema) => `
-  insert into ${schema}.s_order_line (link_key, line_number, version, sale_seq, quantity, price, amount, category_key,
-    is_deleted, load_dt, load_src, hashdiff)
-  select link_key, line_number, version, sale_seq, quantity, price, amount, category_key, is_deleted, load_dt, load_src,
-    ${hashes.s_order_line}
-  from (
-    select *, false as is_deleted
-    from unnest($1::uuid[], $2::int4[], $3::text[], $4::int4[], $5::int8[], $6::int8[], $7::int8[], $8::uuid[],
-        $9::timestamptz[], $10::text[])
-      as i(link_key, line_number, version, sale_seq, quantity, price, amount, category_key, load_dt, load_src)
-  ) as i
-  order by link_key, line_number
-  on conflict do nothing`;
+export type StoredStatus = { orderKey: Buffer; entry: SaleStatus; loadedAtMs: number; source: Source };
 
-/** One row of each kind for every version of a sale, and the states an order says it went through. */
-export async function insertSaleSatellites(
+/** The states that orders say they went through. */
+export async function insertStatusRows(
   client: Client,
   schema: VaultSchema,
-  list: readonly KeyedSale[],
+  list: readonly StoredStatus[],
 ): Promise<void> {
   if (list.length === 0) return;
-  const versions = [
-    binaryColumn('uuid', list, (one) => one.orderKey),
-    binaryColumn('text', list, ({ sale }) => sale.version),
-    binaryColumn('int4', list, ({ sale }) => sale.saleSeq),
-  ];
-  const sources = binaryColumn('text', list, ({ sale }) => sale.source);
-  const loaded = binaryColumn('timestamptz', list, ({ sale }) => sale.loadedAtMs);
-  await client.query({
-    name: `vault-context-${schema}`,
-    text: insertContexts(schema),
-    values: [
-      ...versions,
-      binaryColumn('uuid', list, (one) => one.restaurantKey),
-      binaryColumn('uuid', list, (one) => one.userKey),
-      sources,
-      binaryColumn('text', list, ({ sale }) => sale.status),
-      binaryColumn('text', list, ({ sale }) => sale.kind),
-      binaryColumn('text', list, ({ sale }) => sale.businessDate),
-      binaryColumn('timestamptz', list, ({ sale }) => sale.saleAtMs),
-      binaryColumn('text', list, ({ sale }) => sale.currency),
-      binaryColumn('text', list, ({ sale }) => sale.paymentMethod),
-      binaryColumn('int8', list, ({ sale }) => sale.position),
-      loaded,
-    ],
-  });
-  await client.query({
-    name: `vault-cost-${schema}`,
-    text: insertCosts(schema),
-    values: [
-      ...versions,
-      binaryColumn('int8', list, ({ sale }) => sale.totalMinor),
-      binaryColumn('int8', list, ({ sale }) => sale.discountMinor),
-      binaryColumn('int8', list, ({ sale }) => sale.ndsMinor),
-      binaryColumn('int8', list, ({ sale }) => sale.tipsMinor),
-      loaded,
-      sources,
-    ],
-  });
-  await insertStatusRows(client, schema, list);
-}
-
-async function insertStatusRows(
-  client: Client,
-  schema: VaultSchema,
-  list: readonly KeyedSale[],
-): Promise<void> {
-  const entries = list.flatMap((one) => one.sale.statuses.map((entry) => ({ ...one, entry })));
-  if (entries.length === 0) return;
   await client.query({
     name: `vault-status-${schema}`,
     text: insertStatuses(schema),
     values: [
-      binaryColumn('uuid', entries, (one) => one.orderKey),
-      binaryColumn('text', entries, ({ entry }) => entry.status),
+      binaryColumn('uuid', list, (one) => one.orderKey),
+      binaryColumn('text', list, ({ entry }) => entry.status),
       // As written, whatever the zone of the place, so that no setting moves it; an offset is taken off.
-      binaryColumn('text', entries, ({ entry }) => `${entry.time.local}${entry.time.offset ?? 'Z'}`),
-      binaryColumn('timestamptz', entries, ({ sale }) => sale.loadedAtMs),
-      binaryColumn('text', entries, ({ sale }) => sale.source),
-    ],
-  });
-}
-
-export async function insertLineSatellites(
-  client: Client,
-  schema: VaultSchema,
-  list: readonly KeyedSale[],
-): Promise<void> {
-  const lines = list.flatMap((one) => one.lines.map((line) => ({ line, sale: one.sale })));
-  if (lines.length === 0) return;
-  await client.query({
-    name: `vault-line-${schema}`,
-    text: insertLines(schema),
-    values: [
-      binaryColumn('uuid', lines, ({ line }) => line.linkKey),
-      binaryColumn('int4', lines, ({ line }) => line.number),
-      binaryColumn('text', lines, ({ sale }) => sale.version),
-      binaryColumn('int4', lines, ({ sale }) => sale.saleSeq),
-      binaryColumn('int8', lines, ({ line }) => line.quantityMilli),
-      binaryColumn('int8', lines, ({ line }) => line.priceMinor),
-      binaryColumn('int8', lines, ({ line }) => line.amountMinor),
-      binaryColumn('uuid', lines, ({ line }) => line.categoryKey),
-      binaryColumn('timestamptz', lines, ({ sale }) => sale.loadedAtMs),
-      binaryColumn('text', lines, ({ sale }) => sale.source),
+      binaryColumn('text', list, ({ entry }) => `${entry.time.local}${entry.time.offset ?? 'Z'}`),
+      binaryColumn('timestamptz', list, (one) => one.loadedAtMs),
+      binaryColumn('text', list, (one) => one.source),
     ],
   });
 }
