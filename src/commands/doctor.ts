@@ -13,8 +13,8 @@ import { type RedisConfig, whatIsWrongWithRedis } from '../reference/redis-clien
 import { countTail } from '../warehouse/fold.ts';
 import { findFoldHolder } from '../warehouse/fold-holder.ts';
 import { tailLimit } from '../warehouse/gate.ts';
+import { diagnoseKafka, type Finding } from './doctor-kafka.ts';
 
-type Finding = { level: 'ok' | 'warn' | 'fail'; text: string };
 const lowDiskBytes = 2 * 1024 ** 3;
 const countedTail = 1_000_000;
 const oldestMonth = 2;
@@ -51,6 +51,8 @@ async function diagnose(config: Config): Promise<Finding[]> {
     if (config.redis !== undefined) findings.push(await diagnoseRedis(config.redis, pool));
     if (config.databaseReadUrl !== undefined)
       findings.push(await diagnoseReplica(pool, config.databaseReadUrl));
+    const isMigrated = (await pendingMigrations(pool)).length === 0;
+    if (config.kafka !== undefined && isMigrated) findings.push(...(await diagnoseKafka(config.kafka, pool)));
   } finally {
     await pool.end();
     await database.close();

@@ -8,7 +8,7 @@ import type { PartitionId } from './stream-offsets.ts';
 export const maximumMessageBytes = 2 * 1024 * 1024;
 const keepForever = '-1';
 
-export type TopicPartition = PartitionId & { leader: number };
+export type TopicPartition = PartitionId & { leader: number; replicas: number };
 /** `first` is the oldest message that is kept, `end` the offset after the newest. */
 export type LogRange = { first: number; end: number };
 
@@ -60,7 +60,10 @@ export function createTopicsClient(kafka: KafkaConfig) {
       return await asking(async () => {
         const { topics } = await admin.metadata({ topics: [...names], forceUpdate: true });
         return [...topics].flatMap(([topic, { id, partitions }]) =>
-          partitions.map(({ leader }, partition) => ({ topicId: id, topic, partition, leader })),
+          partitions.map(({ leader, replicas }, partition) => ({
+            ...{ topicId: id, topic, partition, leader },
+            replicas: replicas.length,
+          })),
         );
       });
     },
