@@ -4,6 +4,7 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { measureKafka } from './measure-kafka.ts';
 import { measureLoading } from './measure-loading.ts';
 import { measureOrders } from './measure-orders.ts';
 import { measurePosts } from './measure-posts.ts';
@@ -73,4 +74,5 @@ await withProgram(async (program) => {
 await withProgram((program) => measureOrders(program, report, settings.orders));
 await measureVault(report, settings.streamed);
 await withProgram(measureYear);
+await measureKafka(report, settings.streamed);
 report.write();

@@ -2,7 +2,7 @@ import { type BenchProgram, runScript, startBenchProgram, token } from './progra
 import type { Report } from './report.ts';
 
 const days = 30;
-const withoutVault = ['--roles', 'processor,worker,collector,analytics'];
+const withoutVault = { roles: ['processor,worker,collector,analytics'] };
 
 /** Receipts a second of one NDJSON stream, until journal, registry, fold and roll-up are done. */
 async function load(program: BenchProgram, count: number, prefix: string): Promise<number> {

@@ -30,8 +30,14 @@ export type BenchProgram = {
   stop(): Promise<void>;
 };
 
-/** `args`: of the command `start`. */
-export async function startBenchProgram(args: readonly string[] = []): Promise<BenchProgram> {
+export type BenchOptions = {
+  /** Settings of the program, beside those of the bench. */
+  env?: Record<string, string>;
+  /** One process for each list; one process with all roles where left out. The first answers requests. */
+  roles?: readonly string[];
+};
+
+export async function startBenchProgram(options: BenchOptions = {}): Promise<BenchProgram> {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'tillstream-bench-'));
   const port = await freePort();
   const env = {
@@ -40,14 +46,16 @@ export async function startBenchProgram(args: readonly string[] = []): Promise<B
     PORT: String(port),
     ADMIN_TOKEN: token,
     LOG_LEVEL: 'error',
+    ...options.env,
   };
-  const command = (args: string[], output: 'ignore' | 'pipe') =>
+  const command = (args: string[], output: 'ignore' | 'pipe', own: Record<string, string> = {}) =>
     spawn(process.execPath, ['src/main.ts', ...args], {
       cwd: root,
-      env,
+      env: { ...env, ...own },
       stdio: ['ignore', output, 'inherit'],
     });
-  const child = command(['start', ...args], 'ignore');
+  const [first, ...others] = options.roles ?? [];
+  const child = command(['start', ...(first === undefined ? [] : ['--roles', first])], 'ignore');
   const url = `http://127.0.0.1:${port}`;
   while (
     !(await fetch(`${url}/readyz`).then(
@@ -58,6 +66,8 @@ export async function startBenchProgram(args: readonly string[] = []): Promise<B
     if (child.exitCode !== null) throw new Error('the program did not start');
     await sleep(50);
   }
+  // They share the database of the first.
+  const further = others.map((roles) => command(['start', '--roles', roles], 'ignore', { PORT: '0' }));
   const log = createLog('error');
   const database = await openDatabase({ dataDir, log });
   const { connectionString } = database;
@@ -92,8 +102,10 @@ export async function startBenchProgram(args: readonly string[] = []): Promise<B
     async stop() {
       await pool.end();
       await database.close();
-      child.kill('SIGTERM');
-      if (child.exitCode === null) await once(child, 'exit');
+      for (const each of [...further, child]) {
+        each.kill('SIGTERM');
+        if (each.exitCode === null) await once(each, 'exit');
+      }
       rmSync(dataDir, { recursive: true, force: true });
     },
   };

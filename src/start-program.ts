@@ -2,10 +2,10 @@ import { createAuthenticator, ensureAdminToken } from './auth/tokens.ts';
 import { CodedError } from './base/errors.ts';
 import { createLifecycle } from './base/lifecycle.ts';
 import type { Log } from './base/log.ts';
-import { createMetrics } from './base/metrics.ts';
+import { createMetrics, type Metrics } from './base/metrics.ts';
 import type { Config } from './config.ts';
 import { type App, createServer } from './http/server.ts';
-import { watchStart } from './http/watch-start.ts';
+import { type Starting, watchStart } from './http/watch-start.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
 import { openWarehouse, type Warehouse } from './open-warehouse.ts';
 import {
@@ -49,36 +49,14 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
   const { config, log, signal } = options;
   const roles = options.roles ?? programRoles;
   checkRoles(roles, config);
-  const lifecycle = createLifecycle(log);
   const metrics = createMetrics();
   const starting = watchStart({ config, log, metrics });
+  let parts: Parts | undefined;
   try {
-    const warehouse = await starting.whenUp(
-      () =>
-        openWarehouse({
-          ...{ config, log, metrics, applicationName: 'tillstream' },
-          followers: roles.includes('processor'),
-          ...(signal === undefined ? {} : { signal }),
-        }),
-      signal,
-    );
-    lifecycle.onStop('warehouse', () => warehouse.close());
-    const { pool } = warehouse;
-    const jobs = await createJobs({ connectionString: warehouse.connectionString, log, metrics });
-    lifecycle.onStop('jobs', () => jobs.stop());
-    const checks = new Map<string, () => Promise<string>>([['database', () => askDatabase(warehouse)]]);
-    const context: RoleContext = {
-      ...{ config, log, metrics, warehouse, jobs, lifecycle },
-      whenUp: (work) => starting.whenUp(work, signal),
-      check: (name, ask) => checks.set(name, ask),
-    };
-    await startRoles(roles, context);
-    const stream = await openIntakeStream(roles, context);
-
-    const reads = await openReadSide(roles, context);
-    signal?.throwIfAborted();
-    const admin = await ensureAdmin(roles, warehouse, config, log);
-    const authenticate = createAuthenticator({ pool });
+    parts = await starting.whenUp(() => startParts(options, roles, metrics, starting), signal);
+    const { lifecycle, context, stream, reads, checks, admin } = parts;
+    const { warehouse, jobs } = context;
+    const authenticate = createAuthenticator({ pool: warehouse.pool });
     const app = await createServer({
       ...{ config, log, metrics, authenticate },
       readiness: () => readiness(checks),
@@ -96,6 +74,43 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     };
   } catch (error) {
     await starting.stop();
+    await parts?.lifecycle.stop();
+    throw error;
+  }
+}
+
+type Parts = Awaited<ReturnType<typeof startParts>>;
+
+/** Everything but the listener; what was started is stopped again where a part fails. */
+async function startParts(
+  { config, log, signal }: ProgramOptions,
+  roles: readonly ProgramRole[],
+  metrics: Metrics,
+  starting: Starting,
+) {
+  const lifecycle = createLifecycle(log);
+  try {
+    const warehouse = await openWarehouse({
+      ...{ config, log, metrics, applicationName: 'tillstream' },
+      followers: roles.includes('processor'),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    lifecycle.onStop('warehouse', () => warehouse.close());
+    const jobs = await createJobs({ connectionString: warehouse.connectionString, log, metrics });
+    lifecycle.onStop('jobs', () => jobs.stop());
+    const checks = new Map<string, () => Promise<string>>([['database', () => askDatabase(warehouse)]]);
+    const context: RoleContext = {
+      ...{ config, log, metrics, warehouse, jobs, lifecycle },
+      whenUp: (work) => starting.whenUp(work, signal),
+      check: (name, ask) => checks.set(name, ask),
+    };
+    await startRoles(roles, context);
+    const stream = await openIntakeStream(roles, context);
+    const reads = await openReadSide(roles, context);
+    signal?.throwIfAborted();
+    const admin = await ensureAdmin(roles, warehouse, config, log);
+    return { lifecycle, context, stream, reads, checks, admin };
+  } catch (error) {
     await lifecycle.stop();
     throw error;
   }
