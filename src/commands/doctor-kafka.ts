@@ -1,6 +1,6 @@
 import type { Queryable } from '../base/db.ts';
 import { CodedError } from '../base/errors.ts';
-import type { KafkaConfig } from '../cluster-config.ts';
+import type { Config } from '../config.ts';
 import { describeGap } from '../stream/assign-partitions.ts';
 import {
   createTopicsClient,
@@ -10,6 +10,7 @@ import {
 } from '../stream/kafka-topics.ts';
 import { partitionKey, readStreamOffsets } from '../stream/stream-offsets.ts';
 
+type KafkaConfig = NonNullable<Config['kafka']>;
 export type Finding = { level: 'ok' | 'warn' | 'fail'; text: string };
 
 const muchLag = 100_000;
