@@ -7,7 +7,7 @@ import { CodedError } from '../base/errors.ts';
  */
 export const carriedSchemas: readonly string[] = ['stg', 'cdm', 'ops', 'dds'];
 
-/** What of them stays behind, with the reason. */
+/** What of them stays behind, with the reason; and unlogged tables, which a crash empties as well. */
 export const leftBehind: Readonly<Record<string, string>> = {
   'ops.migration': 'the migrations that make the tables at the other end write it',
 };
@@ -34,7 +34,7 @@ const selectTables = `
       join pg_class as r on r.oid = f.confrelid join pg_namespace as rn on rn.oid = r.relnamespace
       where f.conrelid = c.oid and f.contype = 'f' and f.confrelid <> c.oid) as references
   from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
-  where n.nspname = any($1::text[]) and c.relkind in ('r', 'p') and not c.relispartition
+  where n.nspname = any($1::text[]) and c.relkind in ('r', 'p') and not c.relispartition and c.relpersistence = 'p'
   order by 1`;
 
 /** Every table that is carried, each after those it refers to. */

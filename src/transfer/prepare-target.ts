@@ -9,8 +9,12 @@ import type { AppliedMigration } from './manifest.ts';
 export const filledAtStart: Readonly<Record<string, string>> = {
   'cdm.generation': 'true',
   'cdm.cursor': 'true',
+  'dds.cursor': 'true',
+  'ops.egress_cursor': 'true',
+  'ops.egress_sender': 'true',
   'ops.installation': 'true',
   'ops.reference_state': 'version = 0',
+  'ops.stream_key': 'true',
   'ops.token': "token_id = 'admin'",
 };
 

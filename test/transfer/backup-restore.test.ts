@@ -118,6 +118,7 @@ test('every schema of a database in use is carried or named, and a table that is
   await into(async (source) => {
     await source.pool.query(`
       create table stg.zz_child (number integer generated always as identity primary key, parent text, twice text generated always as (parent || parent));
+      create unlogged table stg.zz_alive (process text);
       create table ops.aa_parent ("Key" text primary key);
       insert into ops.installation (epoch, system_identifier) values (1, 1);
       alter table stg.zz_child add foreign key (parent) references ops.aa_parent;
@@ -127,6 +128,7 @@ test('every schema of a database in use is carried or named, and a table that is
     const order = manifest.tables.map(({ name }) => name);
     assert.ok(order.indexOf('ops.aa_parent') < order.indexOf('stg.zz_child'));
     assert.ok(order.indexOf('stg.zz_child') > 0);
+    assert.ok(!order.includes('stg.zz_alive'), 'a crash would have emptied it');
     assert.equal(manifest.tables.length, (await listTables(source.pool)).length);
   }, createTestDatabase);
 });
