@@ -135,12 +135,6 @@ const moments: Record<string, Moment> = {
     await until(someoneWaits, running);
     return running;
   },
-  'while it rebuilds': async (session, start) => {
-    await session.query('begin; select from cdm.generation');
-    const running = start();
-    await until(() => isThere('cdm_next.sales_hour'), running);
-    return running;
-  },
 };
 
 async function killAt(moment: Moment, start: () => Running): Promise<void> {
