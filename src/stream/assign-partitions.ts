@@ -19,6 +19,7 @@ export type AssignmentDeps = {
 
 export const readerGroup = 'tillstream-processor';
 const beatMs = 1_000;
+const notPlaced = -1;
 /** The list of partitions is read anew so often, and after any failure. */
 const beatsPerList = 10;
 
@@ -88,14 +89,27 @@ export function createAssignment(deps: AssignmentDeps) {
         !held.has(partitionKey(partition)) && (readersAlive === 1 || before.has(partitionKey(partition))),
     );
     before = new Set(mine.keys());
-    const fresh = ready.map((partition) => holdPartition(partition, -1));
-    await place(fresh);
-    for (const partition of fresh) held.set(partitionKey(partition), partition);
+    const fresh = ready.map((partition) => holdPartition(partition, notPlaced));
+    try {
+      await place(fresh);
+    } finally {
+      for (const partition of fresh)
+        if (partition.stored !== notPlaced) held.set(partitionKey(partition), partition);
+    }
+  }
+
+  /** A broker that is away holds up its own partitions only. */
+  async function place(list: readonly HeldPartition[]): Promise<void> {
+    let failure: unknown;
+    for (const group of Map.groupBy(list, ({ leader }) => leader).values())
+      await placeTogether(group).catch((error) => {
+        failure ??= error;
+      });
+    if (failure !== undefined) throw failure;
   }
 
   /** Reads where partitions stand and whether their logs still reach there. */
-  async function place(list: readonly HeldPartition[]): Promise<void> {
-    if (list.length === 0) return;
+  async function placeTogether(list: readonly HeldPartition[]): Promise<void> {
     const ranges = await topics.ranges(list);
     let stored = await readStreamOffsets(pool, list);
     for (const [index, partition] of list.entries())

@@ -8,7 +8,7 @@ import type { Incoming, Outcome } from '../sales/sale.ts';
 import { createVerdictWaiter, type FindVerdicts, type SentDocument } from './await-verdicts.ts';
 import { headersOf } from './document-headers.ts';
 import { kafkaConnection } from './kafka-connection.ts';
-import { unavailable } from './kafka-topics.ts';
+import { explainKafkaTrouble } from './kafka-trouble.ts';
 import type { Stream } from './stream.ts';
 
 export type KafkaStreamDeps = {
@@ -131,7 +131,7 @@ export function createKafkaStream(deps: KafkaStreamDeps): Stream & { ask(): Prom
         failures++;
         if (failures === 1 || failures % 20 === 0)
           log.warn(
-            { err: error, failures, documents: items.length },
+            { reason: explainKafkaTrouble(error), failures, documents: items.length },
             'Kafka did not take a batch; it is sent again',
           );
         await sleep(retryPauseMs);
@@ -149,7 +149,7 @@ export function createKafkaStream(deps: KafkaStreamDeps): Stream & { ask(): Prom
 
   function enqueue(documents: Incoming[], deadlineMs: number): Promise<SentDocument[]> {
     return new Promise((resolve, reject) => {
-      const late = () => settle(entry, unavailable(kafka, reason));
+      const late = () => settle(entry, unavailable(reason));
       const entry: Entry = {
         ...{ documents, deadlineMs, reject, settled: false },
         sent: new Array(documents.length),
@@ -200,6 +200,12 @@ function placeOf(document: Incoming): string {
 function isTooLarge(error: unknown): boolean {
   const ids = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'];
   return ids.some((id) => findErrorBy(error as Error, 'apiId', id) !== null);
+}
+
+/** Where the brokers are and what they say is for the log, not for those who send. */
+function unavailable(cause: unknown): CodedError {
+  const message = 'Kafka does not take documents at the moment; send it again';
+  return new CodedError('stream_unavailable', message, { cause, retryAfterSeconds: 2 });
 }
 
 function refusedByBroker(topic: string, cause: unknown): CodedError {

@@ -2,6 +2,7 @@ import { Admin, ConfigResourceTypes, findErrorBy, ListOffsetTimestamps } from '@
 import { CodedError } from '../base/errors.ts';
 import type { KafkaConfig } from '../cluster-config.ts';
 import { kafkaConnection } from './kafka-connection.ts';
+import { explainKafkaTrouble } from './kafka-trouble.ts';
 import type { PartitionId } from './stream-offsets.ts';
 
 /** A document of 1 MiB with its headers, or a batch of small ones, has to fit. */
@@ -115,11 +116,7 @@ async function offsetsAt(
   return partitions.map(({ topic, partition }) => found.get(`${topic}/${partition}`)!);
 }
 
-export function unavailable(kafka: KafkaConfig, cause: unknown): CodedError {
-  const { message } = cause as Error;
-  return new CodedError(
-    'stream_unavailable',
-    `Kafka at ${kafka.brokers.join(', ')} does not do as asked (${message}); check KAFKA_BROKERS and that it runs`,
-    { cause, retryAfterSeconds: 2 },
-  );
+function unavailable(kafka: KafkaConfig, cause: unknown): CodedError {
+  const message = `Kafka at ${kafka.brokers.join(', ')}: ${explainKafkaTrouble(cause)}`;
+  return new CodedError('stream_unavailable', message, { cause, retryAfterSeconds: 2 });
 }

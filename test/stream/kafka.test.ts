@@ -164,6 +164,15 @@ describe('Kafka', { skip: whyNoKafka() ?? false }, () => {
     );
     assert.deepEqual([...new Set(many)].sort(), ['200 duplicate', '201 accepted']);
     assert.equal(many.filter((text) => text === '201 accepted').length, 20);
+    const metrics = (await tested.callNow('GET', '/metrics')).body as string;
+    const partition = `topic="documents-${process.pid}",partition="\\d"`;
+    for (const line of [
+      `tillstream_stream_messages_total\\{group="tillstream-collector",${partition},direction="out"\\} \\d+`,
+      `tillstream_stream_messages_total\\{group="tillstream-processor",${partition},direction="in"\\} \\d+`,
+      `tillstream_stream_lag\\{group="tillstream-processor",${partition}\\} 0`,
+      `tillstream_messages_total\\{role="processor",direction="in",topic="documents-${process.pid}",verdict="accepted"\\} \\d+`,
+    ])
+      assert.match(metrics, new RegExp(line));
   });
 
   test('an offset that is not within the log stops its partition, says so, and goes on once it is put right', async () => {
