@@ -198,9 +198,10 @@ function countSent(stream: Stream, metrics: Metrics): Stream {
 }
 
 function countOutcomes(metrics: Metrics, batch: readonly Incoming[], outcomes: readonly Outcome[]): void {
-  const labels = { role: 'processor', direction: 'in' };
-  for (const [index, { verdict }] of outcomes.entries())
-    metrics.messages.inc({ ...labels, topic: batch[index]!.origin?.topic ?? 'direct', verdict });
+  for (const [index, { verdict }] of outcomes.entries()) {
+    const topic = batch[index]!.origin?.topic ?? 'direct';
+    metrics.messages.inc({ role: 'processor', topic, direction: 'in', verdict });
+  }
 }
 
 /** Where daily files go, in either mode: straight into the warehouse, past the stream. */

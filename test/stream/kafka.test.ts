@@ -170,7 +170,7 @@ describe('Kafka', { skip: whyNoKafka() ?? false }, () => {
       `tillstream_stream_messages_total\\{group="tillstream-collector",${partition},direction="out"\\} \\d+`,
       `tillstream_stream_messages_total\\{group="tillstream-processor",${partition},direction="in"\\} \\d+`,
       `tillstream_stream_lag\\{group="tillstream-processor",${partition}\\} 0`,
-      `tillstream_messages_total\\{role="processor",direction="in",topic="documents-${process.pid}",verdict="accepted"\\} \\d+`,
+      `tillstream_messages_total\\{role="processor",topic="documents-${process.pid}",direction="in",verdict="accepted"\\} \\d+`,
     ])
       assert.match(metrics, new RegExp(line));
   });
