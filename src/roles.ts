@@ -9,7 +9,6 @@ import { CodedError } from './base/errors.ts';
 import type { Lifecycle } from './base/lifecycle.ts';
 import type { Log } from './base/log.ts';
 import type { Metrics } from './base/metrics.ts';
-import type { KafkaConfig } from './cluster-config.ts';
 import type { Config } from './config.ts';
 import { workTagJobs } from './customers/apply-tag-rule.ts';
 import { workErasures } from './customers/rewrite-journal.ts';
@@ -21,18 +20,15 @@ import type { App } from './http/server.ts';
 import { registerDailyRoutes } from './intake/daily-routes.ts';
 import { registerIntakeRoutes } from './intake/routes.ts';
 import type { Jobs } from './jobs/jobs.ts';
+import { startEgress } from './open-egress.ts';
 import { makeTopics, openKafkaConsumer, openKafkaStream } from './open-stream.ts';
 import { openDailyStore, type Warehouse } from './open-warehouse.ts';
 import { registerCatalogueRoutes } from './reference/catalogue-routes.ts';
 import { registerReferenceRoutes } from './reference/routes.ts';
-import { createEgress } from './stream/egress.ts';
-import { createOutboxSource, pruneOutbox } from './stream/egress-outbox.ts';
-import { openEgressProducer } from './stream/egress-producer.ts';
 import { startFollower } from './stream/follow.ts';
 import type { Stream } from './stream/stream.ts';
 import { createVaultFollower } from './vault/load-vault.ts';
 import { registerDailyReadRoutes } from './warehouse/daily-routes.ts';
-import { createEnrichedOrders } from './warehouse/enriched-orders.ts';
 import { countTail } from './warehouse/fold.ts';
 import { watchFoldHolder } from './warehouse/fold-holder.ts';
 import { tidyDaily } from './warehouse/name-daily.ts';
@@ -214,27 +210,7 @@ async function startProcessor(context: RoleContext): Promise<void> {
   const consumer = await openKafkaConsumer({ config, kafka, warehouse, log, metrics });
   lifecycle.onStop('kafka consumer', () => consumer.stop());
   context.check('stream', consumer.ask);
-  startEgress(context, kafka);
-}
-
-/** Of several processors one sends. */
-function startEgress(context: RoleContext, kafka: KafkaConfig): void {
-  const { config, warehouse, metrics, log, lifecycle } = context;
-  const { pool, reference, parse, epoch, cluster } = warehouse;
-  const { topics } = kafka;
-  const { identity } = config;
-  const orders = createEnrichedOrders({ epoch, identity, topic: topics.enrichedOrders, reference, parse });
-  const egress = createEgress({
-    ...{ pool, log, metrics },
-    sources: [orders, createOutboxSource({ epoch, topics })],
-    openProducer: () => openEgressProducer(kafka, `tillstream-egress-${cluster}`),
-  });
-  lifecycle.onStop('egress sender', () => egress.stop());
-  const sending = startFollower({ name: 'egress', log, step: egress.step, idleMs: egressIdleMs });
-  lifecycle.onStop('egress', () => sending.stop());
-  const prune = async () => await pruneOutbox(pool);
-  const pruning = startFollower({ name: 'outbox', log, step: prune, idleMs: pruneIdleMs });
-  lifecycle.onStop('outbox', () => pruning.stop());
+  startEgress({ config, kafka, warehouse, log, metrics, lifecycle });
 }
 
 const vaultWaitsAtRows = 10_000;
@@ -266,8 +242,6 @@ async function startWorker({ warehouse, jobs, config, log }: RoleContext): Promi
 
 /** For users and restaurants that Redis did not have, or did not tell, when they were first named. */
 const lookIdleMs = 1_000;
-const egressIdleMs = 250;
-const pruneIdleMs = 600_000;
 const referenceIdleMs = 1_000;
 
 /** Loading meets every change of the reference history; a process that loads nothing has to look. */

@@ -14,6 +14,8 @@ export type OutgoingMessage = {
 /** Of one request; a broker takes 1 MiB where nothing else is set. */
 const requestBytes = 700 * 1024;
 const timeoutMs = 5_000;
+/** Of one answer; longer than the client's own tries take as a rule. */
+const answerMs = 8_000;
 
 /** The broker takes no message of this size; it is to be left out. */
 export class MessageTooLarge extends Error {
@@ -38,29 +40,50 @@ export async function openEgressProducer(kafka: KafkaConfig, transactionalId: st
     connectTimeout: timeoutMs,
     retries: 2,
   });
+  const begin = (first: { producerId?: bigint; producerEpoch?: number } = {}) =>
+    within(producer.beginTransaction(first));
+  const close = () => within(producer.close(true)).catch(() => {});
+  let next: Awaited<ReturnType<typeof begin>> | undefined;
   try {
-    await producer.initIdempotentProducer({});
+    // The first transaction takes the id over. Without these numbers the client would claim to be the first
+    // producer that the broker ever had, and be refused as an old one.
+    next = await begin({ producerId: -1n, producerEpoch: -1 });
   } catch (error) {
-    await producer.close(true).catch(() => {});
+    await close();
     throw error;
   }
   return {
     /** All of them, acknowledged by every replica in sync, or none. */
     async send(messages: readonly OutgoingMessage[]): Promise<void> {
-      const transaction = await producer.beginTransaction();
+      const transaction = next ?? (await begin());
+      next = undefined;
       for (const part of inRequests(messages)) {
         try {
-          await transaction.send({ messages: [...part] });
+          await within(transaction.send({ messages: [...part] }));
         } catch (error) {
           if (part.length === 1 && isTooLarge(error))
             throw new MessageTooLarge(part[0]!.headers['event-id'], error);
           throw error;
         }
       }
-      await transaction.commit();
+      await within(transaction.commit());
     },
-    close: () => producer.close(true).catch(() => {}),
+    close,
   };
+}
+
+/** The client may try again for ever; the transaction that waits for it in the database may not. */
+async function within<T>(work: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new Error(`Kafka did not answer within ${answerMs} ms`)),
+    answerMs,
+  );
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 export type EgressProducer = Awaited<ReturnType<typeof openEgressProducer>>;
