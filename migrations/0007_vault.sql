@@ -60,11 +60,13 @@ comment on column dds.h_order.order_id is 'Business key: the id of an order, sou
 
 -- -------------------------------------------------------------------------------------------------- links
 
+-- Its lines are found from the sale, so this one is unique by the pair, from which the link's key follows: one index
+-- less for every line that is loaded.
 create table dds.l_order_product (
-  link_key uuid primary key, order_key uuid not null, product_key uuid not null,
-  load_dt timestamptz not null, load_src text not null
+  link_key uuid not null, order_key uuid not null, product_key uuid not null,
+  load_dt timestamptz not null, load_src text not null,
+  primary key (order_key, product_key)
 );
-create index l_order_product_order on dds.l_order_product (order_key);
 create table dds.l_order_user (
   link_key uuid primary key, order_key uuid not null, user_key uuid not null,
   load_dt timestamptz not null, load_src text not null

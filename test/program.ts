@@ -11,6 +11,7 @@ import { createMetrics } from '../src/base/metrics.ts';
 import type { KafkaConfig } from '../src/cluster-config.ts';
 import { type Config, readConfig } from '../src/config.ts';
 import { auditCustomers } from '../src/customers/audit-customers.ts';
+import { type ProgramRole, programRoles } from '../src/roles.ts';
 import { type Program, startProgram } from '../src/start-program.ts';
 import { createTopicsClient } from '../src/stream/kafka-topics.ts';
 import { partitionKey, readStreamOffsets } from '../src/stream/stream-offsets.ts';
@@ -77,7 +78,7 @@ async function joinKafka(): Promise<{ env: Record<string, string>; leave: () => 
 /** The whole program on a database of its own, listening on a free port. */
 export async function startTestProgram(
   env: Record<string, string> = {},
-  { stream = 'embedded' }: { stream?: StreamKind } = {},
+  { stream = 'embedded', roles = programRoles }: { stream?: StreamKind; roles?: readonly ProgramRole[] } = {},
 ): Promise<TestProgram> {
   const joined = stream === 'kafka' ? await joinKafka() : undefined;
   const database = await createTestDatabase();
@@ -91,7 +92,7 @@ export async function startTestProgram(
     ...joined?.env,
     ...env,
   });
-  const program = await startProgram({ config, log: createLog(config.logLevel) });
+  const program = await startProgram({ config, roles, log: createLog(config.logLevel) });
   const { warehouse } = program;
   const rollUp = createRollUp({
     pool: warehouse.pool,

@@ -51,5 +51,5 @@ export const insertOrderUsers = (schema: VaultSchema) => `
   on conflict do nothing`;
 export const insertOrderProducts = (schema: VaultSchema) => `
   insert into ${schema}.l_order_product (link_key, order_key, product_key, load_dt, load_src)
-  select link_key, order_key, product_key, load_dt, source from l order by link_key, n
+  select link_key, order_key, product_key, load_dt, source from l order by order_key, product_key, n
   on conflict do nothing`;

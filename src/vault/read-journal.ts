@@ -27,40 +27,52 @@ const weightOfDailyLine = 500;
 
 const putIn = "jsonb_path_query_first(j.contributions, '$[*] ? (@.sign == 1)')";
 
+const columns = `j.epoch, j.xid, j.position, j.verdict, j.source, j.source_id, j.version, j.sale_seq, j.received_at,
+    j.content_type, j.resolved, j.reference_version, j.document, j.contributions, j.replay_of`;
+
 // Two indexes in the order of the journal: of the rows that move a figure, which the fold reads too, and of the
-// others that the vault takes in. The tail is that of the fold: nothing younger than a running transaction.
+// others that the vault takes in. The end is that of the fold: nothing younger than a running transaction.
 const oneIndex = (condition: string) => `(
-  select j.epoch, j.xid, j.position, j.received_at from stg.journal as j
+  select ${columns} from stg.journal as j
   where ${condition} and (j.epoch, j.xid, j.position) > ($2::integer, $3::xid8, $4::bigint)
     and (j.epoch < $1 or j.xid < pg_snapshot_xmin(pg_current_snapshot()))
   order by j.epoch, j.xid, j.position
   limit $5)`;
 
 const nextRows = `
-  with found as materialized (
-    ${oneIndex('j.contributions is not null')}
-    union all
-    ${oneIndex("j.contributions is null and j.verdict in ('accepted', 'corrected', 'stale', 'reattributed', 'erased')")}
+  with next as materialized (
+    select * from (
+      ${oneIndex('j.contributions is not null')}
+      union all
+      ${oneIndex("j.contributions is null and j.verdict in ('accepted', 'corrected', 'stale', 'reattributed', 'erased')")}
+    ) as found
+    order by epoch, xid, position limit $5
   ),
-  next as materialized (select * from found order by epoch, xid, position limit $5),
-  weighed as (
+  -- A re-attributed row keeps no body; it names the row that does. Asked row by row, since a join would read the
+  -- whole journal for the few that ask.
+  whole as materialized (
     select j.epoch, j.xid, j.position, j.verdict, j.source, j.source_id, j.version, j.sale_seq, j.received_at,
-      coalesce(j.content_type, f.content_type) as content_type, j.resolved, j.reference_version,
-      coalesce(j.document, f.document) as document, j.contributions,
-      sum(${weightOfRow} + coalesce(octet_length(coalesce(j.document, f.document)), 0)
-        + case when j.source = 'daily' then coalesce((j.contributions->-1->>'count')::bigint, 0) * ${weightOfDailyLine} else 0 end)
-        over (order by j.epoch, j.xid, j.position) as weight
-    from next as n
-    join stg.journal as j on j.position = n.position and j.received_at = n.received_at
-    -- A re-attributed row keeps no body; it names the row that does.
-    left join stg.journal as f on j.verdict = 'reattributed' and f.position = j.replay_of
+      j.resolved, j.reference_version, j.contributions,
+      case when j.verdict = 'reattributed' then (select f.content_type from stg.journal as f where f.position = j.replay_of)
+        else j.content_type end as content_type,
+      case when j.verdict = 'reattributed' then (select f.document from stg.journal as f where f.position = j.replay_of)
+        else j.document end as document
+    from next as j
+  ),
+  weighed as (
+    select *, row_number() over w as number,
+      sum(${weightOfRow} + coalesce(octet_length(document), 0)
+        + case when source = 'daily' then coalesce((contributions->-1->>'count')::bigint, 0) * ${weightOfDailyLine} else 0 end)
+        over w as weight
+    from whole
+    window w as (order by epoch, xid, position)
   )
   select j.epoch, j.xid::text as xid, j.position, j.verdict, j.source, j.source_id, j.version, j.sale_seq, j.received_at,
     j.content_type, j.resolved, j.reference_version, j.document,
     case when j.source = 'daily' or j.document is null then ${putIn} end as contribution
   from weighed as j
-  where j.weight <= ${weightPerStep} or (j.epoch, j.xid, j.position) = (select epoch, xid, position from next order by epoch, xid, position limit 1)
-  order by j.epoch, j.xid, j.position`;
+  where j.weight <= ${weightPerStep} or j.number = 1
+  order by j.number`;
 
 /** The next rows in order, as many as one step can hold; at least one where there is any. */
 export async function readNextRows(

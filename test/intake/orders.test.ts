@@ -51,6 +51,12 @@ test('the documented order becomes exactly this sale', () => {
         amountMinor: 87_500,
       },
     ],
+    statuses: [
+      { status: 'CLOSED', time: { local: '2023-04-01T20:45:43' } },
+      { status: 'DELIVERING', time: { local: '2023-04-01T20:12:14' } },
+      { status: 'COOKING', time: { local: '2023-04-01T19:14:45' } },
+      { status: 'OPEN', time: { local: '2023-04-01T18:55:52' } },
+    ],
     flags: [],
   });
 });
