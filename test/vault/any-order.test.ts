@@ -9,6 +9,7 @@ import { createReference } from '../../src/reference/load-reference.ts';
 import { auditVault } from '../../src/vault/audit-vault.ts';
 import { createVaultFollower, type VaultDeps } from '../../src/vault/load-vault.ts';
 import { type CustomersFixture, createCustomersFixture, createDyingPool } from '../customers/fixture.ts';
+import { followToEnd } from './fixture.ts';
 
 const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
 let fixture: CustomersFixture;
@@ -141,7 +142,7 @@ test(`documents in any order, loaded and followed in any pieces, with kills in b
         dying.dieAfter(null);
       }
       const follower = createVaultFollower({ ...followerDeps(), rowsPerStep: 3 });
-      while ((await follower.step()) > 0);
+      await followToEnd(fixture.pool, follower);
       assert.deepEqual(await current(run), expected(list, run));
       assert.deepEqual(await audited(), []);
     }),
@@ -168,7 +169,7 @@ test('what was known at a moment is found again, and a line that went is told', 
   const moments: string[] = [];
   for (const state of states) {
     await fixture.loader.load([fixture.parse(receiptOf(state, 'known'))]);
-    while ((await follower.step()) > 0);
+    await followToEnd(fixture.pool, follower);
     const { rows } = await fixture.pool.query('select max(load_dt)::text as at from dds.s_order_context');
     moments.push(rows[0].at);
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Client, inTransaction } from '../../src/base/db.ts';
+import { type Client, type Database, inTransaction } from '../../src/base/db.ts';
 import { createLog } from '../../src/base/log.ts';
 import { createMetrics } from '../../src/base/metrics.ts';
 import { auditVault, type VaultDifference } from '../../src/vault/audit-vault.ts';
@@ -21,16 +21,22 @@ const behind = `
     + (select count(*) from ops.reference_change as r, dds.cursor as c where c.follower = 'reference' and r.version > c.position)
   as n`;
 
-/** Follows until the vault has all there is; the program's own follower may do it instead. */
-export async function settleVault(tested: TestProgram): Promise<void> {
-  const follower = createVaultFollower(vaultDepsOf(tested));
+/**
+ * Follows until the vault has all there is. A step may find nothing while the program's own follower writes, or
+ * while a transaction is running, in a database of another test too: ids are given out by the server.
+ */
+export async function followToEnd(pool: Database, follower: { step: () => Promise<number> }): Promise<void> {
   for (let tries = 0; tries < 3_000; tries++) {
     if ((await follower.step()) > 0) continue;
-    const { rows } = await tested.database.pool.query(behind);
+    const { rows } = await pool.query(behind);
     if (rows[0].n === 0) return;
     await sleep(20);
   }
   assert.fail('the vault does not come to the end of the journal');
+}
+
+export async function settleVault(tested: TestProgram): Promise<void> {
+  await followToEnd(tested.database.pool, createVaultFollower(vaultDepsOf(tested)));
 }
 
 export async function differencesOf(tested: TestProgram): Promise<VaultDifference[]> {
