@@ -37,6 +37,7 @@ finish() {
   exit "$code"
 }
 trap finish EXIT
+trap 'exit 130' INT TERM
 
 if [ ! -f .env ]; then
   # Secrets of its own, with an end that is not plain: addresses have to be made of them all the same.
