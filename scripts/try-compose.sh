@@ -143,6 +143,8 @@ stop_measuring trickle "at 5 orders a minute"
 start_measuring orders
 in_container scripts/try-compose.ts orders "$orders"
 stop_measuring orders "during the load of $orders orders"
+start_measuring audit
 in_container src/main.ts audit
+stop_measuring audit "during the audit"
 in_container src/main.ts doctor
 echo "OK"
