@@ -93,8 +93,7 @@ export async function openWarehouse(options: WarehouseOptions): Promise<Warehous
     await bringUpToDate(pool, config, log);
     signal?.throwIfAborted();
     const { epoch, cluster } = await settleInstallation(pool, config.identity);
-    await ensurePartitions(pool, systemClock.nowMs());
-    keepPartitions(pool, log, lifecycle);
+    await keepPartitions(pool, log, lifecycle);
 
     const reference = createReference({ pool, log });
     await reference.refresh();
@@ -259,12 +258,13 @@ function startFollowers(
   return [folding, counting];
 }
 
-function keepPartitions(pool: Database, log: Log, lifecycle: Lifecycle): void {
-  const timer = setInterval(() => {
+async function keepPartitions(pool: Database, log: Log, lifecycle: Lifecycle): Promise<void> {
+  const make = () =>
     ensurePartitions(pool, systemClock.nowMs()).catch((error) =>
       log.error({ err: error }, 'no partition was made; the default one catches what comes'),
     );
-  }, dayMs);
+  await make();
+  const timer = setInterval(make, dayMs);
   timer.unref();
   lifecycle.onStop('partitions', async () => clearInterval(timer));
 }

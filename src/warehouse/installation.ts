@@ -1,4 +1,5 @@
-import { type Database, inTransaction } from '../base/db.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Database, inTransaction, sqlState } from '../base/db.ts';
 import { CodedError } from '../base/errors.ts';
 
 export type Installation = {
@@ -47,13 +48,28 @@ export async function settleInstallation(
 
 /**
  * Makes the journal's monthly partitions around a moment, so that no row falls into the default one. Run
- * at start and once a day.
+ * at start and once a day. A new month takes a lock that all loading would queue behind while a backup or an
+ * audit is reading, so it is waited for shortly, some times over. Fails where it was not to be had.
  */
 export async function ensurePartitions(pool: Database, nowMs: number): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await makeMonths(pool, nowMs);
+    } catch (error) {
+      if (sqlState(error) !== '55P03' || tries === lockTries) throw error;
+      await sleep(lockPauseMs);
+    }
+  }
+}
+
+const lockTries = 5;
+const lockPauseMs = 1_000;
+
+async function makeMonths(pool: Database, nowMs: number): Promise<void> {
   const monthsAround = [-1, 0, 1, 2];
   const now = new Date(nowMs);
   await inTransaction(pool, async (client) => {
-    await client.query('select pg_advisory_xact_lock(7104)');
+    await client.query("select pg_advisory_xact_lock(7104); set local lock_timeout = '200ms'");
     for (const offset of monthsAround) {
       const from = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + offset, 1))
         .toISOString()

@@ -202,3 +202,25 @@ test('past the bound of the tail loading waits, and then says so', async () => {
   assert.equal((await waiting)[0]!.verdict, 'accepted');
   await stream.stop();
 });
+
+test('a new month of the journal waits for readers without holding up what is loaded', async () => {
+  const { pool } = database;
+  const inOneYear = Date.now() + 365 * 86_400_000;
+  const reader = await pool.connect();
+  await reader.query('begin; select count(*) from stg.journal');
+  const made = ensurePartitions(pool, inOneYear);
+  // Until the lock is asked for, and behind it: without its short limit this would wait for the reader.
+  for (let count = 0; count < 20; count++) {
+    const [outcome] = await loader.load([parse({ transaction_id: `month-${count}` })]);
+    assert.equal(outcome!.verdict, 'accepted');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await reader.query('rollback');
+  reader.release();
+  await made;
+  const { rows } = await pool.query({
+    text: 'select to_regclass($1) is not null as made',
+    values: [`stg.journal_${new Date(inOneYear).toISOString().slice(0, 7).replace('-', '_')}`],
+  });
+  assert.equal(rows[0].made, true);
+});
