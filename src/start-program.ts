@@ -57,10 +57,14 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     const { lifecycle, context, stream, reads, checks, admin } = parts;
     const { warehouse, jobs } = context;
     const authenticate = createAuthenticator({ pool: warehouse.pool });
+    const own = { authenticate, stream, reads };
     const app = await createServer({
       ...{ config, log, metrics, authenticate },
       readiness: () => readiness(checks),
-      registerRoutes: (server) => registerRooms(server, roles, context, { authenticate, stream, reads }),
+      registerRoutes: (server) => registerRooms(server, roles, context, own),
+      ...(roles.length === programRoles.length
+        ? {}
+        : { describedRoutes: (server) => registerRooms(server, programRoles, context, own) }),
     });
     lifecycle.onStop('http', () => app.close());
     signal?.throwIfAborted();

@@ -13,18 +13,22 @@ const pageHeaders = {
 } as const;
 
 /** `/openapi.json`, and pages that show it without asking another host for anything. */
-export function registerDocsRoutes(app: App, config: Config): void {
+export function registerDocsRoutes(
+  app: App,
+  config: Config,
+  describe: () => Promise<ApiDocument> = async () => describeApi(app, config),
+): void {
   // Made at the first question, when every route is known, and once, since none comes later.
-  let described: ApiDocument | undefined;
+  let described: Promise<ApiDocument> | undefined;
   let page: string | undefined;
-  const document = () => (described ??= describeApi(app, config));
+  const document = () => (described ??= describe());
 
   app.get('/openapi.json', { config: open, schema: hidden, handler: async () => document() });
   app.get('/docs', {
     config: open,
     schema: hidden,
     handler: async (_request, reply) => {
-      page ??= renderDocs(document(), config.basePath);
+      page ??= renderDocs(await document(), config.basePath);
       return reply.headers(pageHeaders).send(page);
     },
   });

@@ -19,7 +19,7 @@ import { registerDocsRoutes } from './docs-routes.ts';
 import { answerClientError, answerUnroutable, problemMediaType, registerFailures } from './failures.ts';
 import { registerGuard } from './guard.ts';
 import { type Readiness, registerHealthRoutes } from './health.ts';
-import { registerOpenApi } from './openapi.ts';
+import { type ApiDocument, describeApi, registerOpenApi } from './openapi.ts';
 import { managementBodyBytes, registerBodies } from './read-body.ts';
 
 declare module 'fastify' {
@@ -50,6 +50,8 @@ export type ServerDeps = {
   authenticate: (secret: string) => Promise<Principal | undefined>;
   readiness: () => Promise<Readiness>;
   registerRoutes: (app: App) => void | Promise<void>;
+  /** Also what other processes serve under the same address; where it is left out, the documentation has its own routes. */
+  describedRoutes?: (app: App) => void | Promise<void>;
   /** How long a body of JSON may take to arrive, in milliseconds. */
   bodyTimeoutMs?: number;
 };
@@ -92,13 +94,27 @@ export async function createServer(deps: ServerDeps): Promise<App> {
   await registerRateLimit(app, config);
   registerGuard(app, deps.authenticate);
   await registerOpenApi(app, config);
-  registerDocsRoutes(app, config);
+  const { describedRoutes } = deps;
+  registerDocsRoutes(app, config, describedRoutes && (() => describeRoutes(deps, describedRoutes)));
   registerHealthRoutes(app, { metrics, readiness: deps.readiness, metricsToken: config.metricsToken });
   await app.register(async (scope) => {
     await deps.registerRoutes(scope as unknown as App);
   });
   await app.ready();
   return app;
+}
+
+/** By a server that never listens. */
+async function describeRoutes(
+  { describedRoutes: _, ...deps }: ServerDeps,
+  registerRoutes: ServerDeps['registerRoutes'],
+): Promise<ApiDocument> {
+  const app = await createServer({ ...deps, registerRoutes });
+  try {
+    return describeApi(app, deps.config);
+  } finally {
+    await app.close();
+  }
 }
 
 function registerHeaders(app: App, { basePath }: Config): void {

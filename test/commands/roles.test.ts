@@ -58,6 +58,13 @@ test('two processes share the work: one takes documents, the other answers', asy
   assert.equal((await fetch(`${intake}/api/analytics/`, { headers })).status, 404);
   const own = `${intake}/api/producer/checks/unique_transaction_id297`;
   assert.equal((await fetch(own, { headers })).status, 200);
+  const described = async (address: string) => {
+    const { paths } = (await (await fetch(`${address}/openapi.json`)).json()) as { paths: object };
+    return Object.keys(paths).sort();
+  };
+  // Behind one gateway either is asked, so either describes both.
+  assert.deepEqual(await described(intake), await described(answers));
+  assert.ok((await described(answers)).includes('/api/checks/'));
   for (const address of [intake, answers])
     for (const probe of ['healthz', 'readyz', 'metrics'])
       assert.equal((await fetch(`${address}/${probe}`)).status, 200, probe);
