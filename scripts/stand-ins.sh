@@ -30,7 +30,7 @@ build() {
 base="$(sed -n 's/^FROM \(debian:[^ ]*\).*/\1/p' Dockerfile)"
 if ! has "$base"; then
   echo "building a stand-in for $base"
-  debootstrap --variant=minbase bookworm "$work/root" "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" >"$work/log" ||
+  debootstrap --variant=minbase bookworm "$work/root" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >"$work/log" ||
     { tail -20 "$work/log"; exit 1; }
   rm -rf "$work"/root/usr/share/{doc,man,locale,info}/* "$work"/root/var/cache/apt/* "$work"/root/var/lib/apt/lists/*
   tar -C "$work/root" -c . | docker import -c 'CMD ["bash"]' - "$base"
