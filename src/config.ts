@@ -7,6 +7,15 @@ import { isTimeZone } from './base/time.ts';
 import { type ClusterConfig, readClusterConfig, readDatabaseAddress } from './cluster-config.ts';
 import { readOlderVariables } from './older-variables.ts';
 
+/** How many days something is kept; 0 for ever. */
+export type RetentionDays = {
+  outbox: number;
+  jobs: number;
+  rejectedBodies: number;
+  pulse: number;
+  snapshots: number;
+};
+
 export type Config = ClusterConfig & {
   host: string;
   port: number;
@@ -35,6 +44,7 @@ export type Config = ClusterConfig & {
   minimumDate: string;
   /** How long an intake request may wait for the warehouse. */
   intakeTimeoutMs: number;
+  retention: RetentionDays;
   /** Variables of older services that are set and change nothing, to be named at start. */
   unusedVariables: readonly string[];
 };
@@ -107,6 +117,27 @@ function readPlace(env: Environment, report: Report): string {
   return text;
 }
 
+const mostDays = 36_500;
+/** A running month and the one before it are compared by the pulse. */
+const leastPulseDays = 90;
+
+function readRetention(
+  integer: (name: string, fallback: number, low: number, high: number) => number,
+  report: Report,
+): RetentionDays {
+  const days = (name: string, fallback: number) => integer(name, fallback, 0, mostDays);
+  const pulse = days('RETENTION_PULSE_DAYS', 400);
+  if (pulse > 0 && pulse < leastPulseDays)
+    report('RETENTION_PULSE_DAYS', `is ${pulse}; give at least ${leastPulseDays}, or 0 to keep it for ever`);
+  return {
+    outbox: days('RETENTION_OUTBOX_DAYS', 30),
+    jobs: days('RETENTION_JOBS_DAYS', 30),
+    rejectedBodies: days('RETENTION_REJECTED_BODIES_DAYS', 0),
+    pulse,
+    snapshots: days('RETENTION_SNAPSHOTS_DAYS', 400),
+  };
+}
+
 const pathPattern = /^(\/[\w.-]+)+$/;
 const isDate = (text: string) => /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text));
 
@@ -161,6 +192,7 @@ export function readConfig(given: Environment = process.env): Config {
     maximumFutureHours: integer('MAXIMUM_FUTURE_HOURS', 48, 0, 100_000),
     minimumDate: checked('MINIMUM_DATE', '2000-01-01', isDate, 'a date such as 2000-01-01'),
     intakeTimeoutMs: integer('INTAKE_TIMEOUT_MS', 10_000, 100, 600_000),
+    retention: readRetention(integer, report),
     unusedVariables: unused,
   };
   if (troubles.length > 0) {

@@ -1,3 +1,4 @@
+import { registerChangesRoutes } from './analytics/changes-routes.ts';
 import { registerPopularityRoutes } from './analytics/popularity-routes.ts';
 import { registerReconciliationRoutes } from './analytics/reconciliation-routes.ts';
 import { registerAnalyticsRoutes } from './analytics/routes.ts';
@@ -20,6 +21,7 @@ import type { App } from './http/server.ts';
 import { registerDailyRoutes } from './intake/daily-routes.ts';
 import { registerIntakeRoutes } from './intake/routes.ts';
 import type { Jobs } from './jobs/jobs.ts';
+import { registerJobRoutes } from './jobs/routes.ts';
 import { startEgress } from './open-egress.ts';
 import { makeTopics, openKafkaConsumer, openKafkaStream } from './open-stream.ts';
 import { openDailyStore, type Warehouse } from './open-warehouse.ts';
@@ -27,10 +29,13 @@ import { registerCatalogueRoutes } from './reference/catalogue-routes.ts';
 import { registerReferenceRoutes } from './reference/routes.ts';
 import { startFollower } from './stream/follow.ts';
 import type { Stream } from './stream/stream.ts';
+import { auditVaultDays } from './vault/audit-days.ts';
 import { createVaultFollower } from './vault/load-vault.ts';
+import { registerAuditRoutes } from './warehouse/audit-routes.ts';
 import { registerDailyReadRoutes } from './warehouse/daily-routes.ts';
 import { countTail } from './warehouse/fold.ts';
 import { watchFoldHolder } from './warehouse/fold-holder.ts';
+import { workMaintenance } from './warehouse/maintenance.ts';
 import { tidyDaily } from './warehouse/name-daily.ts';
 import { createReattribution } from './warehouse/reattribute.ts';
 import { registerWarehouseRoutes } from './warehouse/routes.ts';
@@ -80,12 +85,15 @@ const parts: Record<ProgramRole, Part> = {
       registerDailyReadRoutes,
       registerReconciliationRoutes,
       registerAnalyticsRoutes,
+      registerChangesRoutes,
       registerReferenceRoutes,
       registerCatalogueRoutes,
       registerPopularityRoutes,
       registerCustomerRoutes,
       registerTagRuleRoutes,
       registerTokenRoutes,
+      registerJobRoutes,
+      registerAuditRoutes,
     ],
   },
   worker: { rooms: [], start: startWorker },
@@ -232,12 +240,13 @@ async function startVault({ warehouse, config, metrics, log, lifecycle }: RoleCo
   lifecycle.onStop('vault', () => following.stop());
 }
 
-async function startWorker({ warehouse, jobs, config, log }: RoleContext): Promise<void> {
+async function startWorker({ warehouse, jobs, config, log, metrics }: RoleContext): Promise<void> {
   const { pool, reference, parse, epoch } = warehouse;
   const { defaultTimeZone } = config;
   await createReattribution({ pool, reference, parse, epoch, log }).work(jobs);
   await workTagJobs({ pool, epoch, clock: systemClock, defaultTimeZone }, jobs);
   await workErasures({ pool, epoch }, jobs);
+  await workMaintenance({ pool, epoch, parse, config, log, metrics, further: auditVaultDays }, jobs);
 }
 
 /** For users and restaurants that Redis did not have, or did not tell, when they were first named. */

@@ -100,7 +100,9 @@ async function startParts(
       ...(signal === undefined ? {} : { signal }),
     });
     lifecycle.onStop('warehouse', () => warehouse.close());
-    const jobs = await createJobs({ connectionString: warehouse.connectionString, log, metrics });
+    const { connectionString } = warehouse;
+    const keptDays = config.retention.jobs;
+    const jobs = await createJobs({ connectionString, log, metrics, keptDays });
     lifecycle.onStop('jobs', () => jobs.stop());
     const checks = new Map<string, () => Promise<string>>([['database', () => askDatabase(warehouse)]]);
     const context: RoleContext = {

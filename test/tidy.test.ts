@@ -13,7 +13,7 @@ const allowed: Record<string, readonly string[]> = {
   sales: ['base'],
   database: ['base'],
   stream: ['base', 'sales', 'cluster-config.ts'],
-  jobs: ['base'],
+  jobs: ['base', 'http'],
   auth: ['base', 'http'],
   http: ['base', 'auth', 'config.ts'],
   reference: ['base', 'sales', 'http', 'jobs', 'config.ts', 'cluster-config.ts'],

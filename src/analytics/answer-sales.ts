@@ -3,7 +3,7 @@ import type { Database } from '../base/db.ts';
 import { CodedError } from '../base/errors.ts';
 import type { Config } from '../config.ts';
 import type { Reference } from '../reference/reference.ts';
-import { type FiguresRow, positionOf } from '../warehouse/query-figures.ts';
+import { type Cut, cutsByPulse, type FiguresRow, positionOf } from '../warehouse/query-figures.ts';
 import { baseOf } from './compare.ts';
 import { compareSales } from './compare-sales.ts';
 import { comparePositions, encodeCursor } from './page-cursor.ts';
@@ -103,6 +103,8 @@ async function answerCompared(
 ): Promise<Rows> {
   const { query, samePlaces } = request;
   const base = baseOf(query, request.compare!, times, deps.clock.nowMs());
+  if (base.query.cut !== undefined && cutsByPulse(base.query))
+    await checkPulseKept(deps.pool, base.query.cut);
   const compared = await compareSales(deps.pool, statements, { query, base, times, samePlaces });
   const { after } = query;
   const rest =
@@ -129,6 +131,25 @@ async function answerCompared(
   };
   const next = rest.length > limit ? encodeCursor(request.question, page.at(-1)!.position) : null;
   return { compare, rows, next_cursor: next };
+}
+
+const readPulseStart =
+  "select kept_from from ops.retention where kind = 'pulse' and kept_from > $1::date - interval '2 days'";
+
+/** A day that is cut in the middle is summed from five-minute figures, which are not kept for ever. */
+async function checkPulseKept(pool: Database, cut: Cut): Promise<void> {
+  const { rows } = await pool.query<{ kept_from: Date }>({ text: readPulseStart, values: [cut.from] });
+  if (rows[0] === undefined) return;
+  const from = rows[0].kept_from.toISOString().slice(0, 10);
+  throw new CodedError(
+    'not_answerable',
+    `a running day is compared up to the minute, and five-minute figures are kept from ${from} on; let \`to\` be yesterday`,
+    {
+      members: {
+        can_be_asked: ['whole days, with `to` up to yesterday', 'granularity hour', `a base after ${from}`],
+      },
+    },
+  );
 }
 
 /** Only hours and comparisons depend on the places' zones. */

@@ -1,7 +1,6 @@
-import type { Database } from '../base/db.ts';
-import { inTransaction } from '../base/db.ts';
+import { type Database, inTransaction, type Queryable } from '../base/db.ts';
 import { amountToNumber, averageMinor, currencyDigits } from '../base/money.ts';
-import type { FiguresQuery } from '../warehouse/query-figures.ts';
+import type { FiguresQuery, FiguresRow } from '../warehouse/query-figures.ts';
 import { type ReadFigures, readFigures } from './read-figures.ts';
 
 export type PlaceSummary = {
@@ -32,18 +31,31 @@ export async function summarizePlaces(
         ...total,
         groupBy: ['place', 'category'],
       });
-      const names = await client.query<{ place_id: string; place_name: string }>({
-        text: 'select place_id, place_name from ops.place where place_id = any($1) and place_name is not null',
-        values: [whole.map((row) => row.place_id)],
-      });
-      return {
-        whole,
-        categories,
-        names: new Map(names.rows.map((row) => [row.place_id, row.place_name])),
-      };
+      return { whole, categories, names: await readPlaceNames(client, whole) };
     },
     'begin isolation level repeatable read read only',
   );
+  return summariesOf(whole, categories, names);
+}
+
+/** What the places of rows are called now. */
+export async function readPlaceNames(
+  client: Queryable,
+  rows: readonly FiguresRow[],
+): Promise<Map<string, string>> {
+  const names = await client.query<{ place_id: string; place_name: string }>({
+    text: 'select place_id, place_name from ops.place where place_id = any($1) and place_name is not null',
+    values: [rows.map((row) => row.place_id)],
+  });
+  return new Map(names.rows.map((row) => [row.place_id, row.place_name]));
+}
+
+/** The answer of each place and currency from its sums, and from those of its categories. */
+export function summariesOf(
+  whole: readonly FiguresRow[],
+  categories: readonly FiguresRow[],
+  names: ReadonlyMap<string, string>,
+): PlaceSummary[] {
   const ofPlace = Map.groupBy(categories, (row) => JSON.stringify([row.place_id, row.currency]));
   return whole.map((row) => {
     const digits = currencyDigits(row.currency);

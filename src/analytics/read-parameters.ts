@@ -1,5 +1,5 @@
 import { CodedError, type Problem } from '../base/errors.ts';
-import { epochDay } from '../base/time.ts';
+import { epochDay, parseTimestamp } from '../base/time.ts';
 
 /** One parameter of a query string: left out, once, or repeated. */
 export type Parameter = string | string[] | undefined;
@@ -54,6 +54,22 @@ export class ParameterReader {
     const to = this.date('to', parameters.to) ?? latest;
     if (from > to) this.wrong('from', 'out_of_range', 'is after to');
     return { from, to };
+  }
+
+  /** RFC 3339, with its zone. */
+  instant(name: string, text: string | undefined): Date | undefined {
+    if (text === undefined) return undefined;
+    const time = parseTimestamp(text);
+    const at = new Date(time?.offset === undefined ? Number.NaN : text.replace(' ', 'T'));
+    if (!Number.isNaN(at.getTime())) return at;
+    this.wrong(name, 'invalid_time', 'is not a time with its zone, such as 2015-01-31T14:00:00Z');
+    return undefined;
+  }
+
+  /** A business date that has to be given; '' where it is wrong. */
+  requiredDate(name: string, text: string | undefined): string {
+    if (text === undefined) this.wrong(name, 'missing', 'is required: the business date');
+    return this.date(name, text) ?? '';
   }
 
   private date(name: string, text: string | undefined): string | undefined {

@@ -18,6 +18,7 @@ import {
   readSalesRequest,
   type SalesParameters,
 } from './sales-request.ts';
+import { summarizeSnapshot } from './snapshot.ts';
 
 const Nullable = Type.Union([Type.Number(), Type.Null()]);
 const NullableText = Type.Union([Type.String(), Type.Null()]);
@@ -188,10 +189,23 @@ export function registerAnalyticsRoutes(
         to: businessDate('last business date, included'),
         place_id: Several('only these places'),
         source: Several(`of ${allSources.join(', ')}; ${itemisedSources.join(', ')} where none is given`),
+        at: Type.Optional(
+          Type.String({
+            description:
+              'as it was reported then, by the newest hourly snapshot at or before this time, 2024-02-07T14:00:00Z',
+          }),
+        ),
       }),
       response: {
         200: Type.Object(
-          { results: Type.Array(Summary), next_cursor: Type.Null(), as_of: AsOf },
+          {
+            results: Type.Array(Summary),
+            next_cursor: Type.Null(),
+            reported_at: Type.Optional(
+              Type.String({ description: 'with at: when the snapshot was taken that answers' }),
+            ),
+            as_of: AsOf,
+          },
           { examples: [{ results: [summaryExample], next_cursor: null }] },
         ),
       },
@@ -202,15 +216,21 @@ export function registerAnalyticsRoutes(
         to?: string;
         place_id?: Parameter;
         source?: Parameter;
+        at?: string;
       };
       const reader = new ParameterReader();
       const range = reader.range(parameters);
       const asked = reader.list('place_id', parameters.place_id);
       const sources = reader.choices('source', parameters.source, allSources) ?? itemisedSources;
+      const at = reader.instant('at', parameters.at);
       reader.check();
       const places = limitPlaces(asked, request.principal.placeId);
       const query = { ...range, sources, ...(places === undefined ? {} : { places }) };
       return await deps.reads.read(async (reader) => {
+        if (at !== undefined) {
+          const { takenAt, results } = await summarizeSnapshot(reader.pool, { ...query, at });
+          return { results, next_cursor: null, reported_at: takenAt.toISOString(), ...shownAsOf(reader) };
+        }
         const results = await summarizePlaces(reader.pool, statements, query);
         return { results, next_cursor: null, ...shownAsOf(reader) };
       });

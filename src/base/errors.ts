@@ -21,6 +21,7 @@ export const errorTable = {
   method_not_allowed: { status: 405, title: 'This path does not take that method' },
   conflict: { status: 409, title: 'Another document of the same version was first' },
   already_collected: { status: 409, title: 'The sales of this day were already sent' },
+  not_retryable: { status: 409, title: 'The job cannot be started now' },
   stale: { status: 409, title: 'A newer version is already registered' },
   too_many_requests: { status: 429, title: 'The token sends faster than its limit' },
   overloaded: { status: 503, title: 'The warehouse is behind; try again' },

@@ -7,7 +7,7 @@ const sizes = [1, 4, 16, 64, 256, 1024, 4096];
 const stages = {
   collector: ['read', 'parse', 'append'],
   processor: ['read', 'admit', 'reference', 'load', 'fold', 'roll-up'],
-  worker: ['reattribute'],
+  worker: ['reattribute', 'snapshot', 'audit', 'retention'],
   vault: ['write'],
 } as const;
 
@@ -89,6 +89,18 @@ export function createMetrics() {
       name: 'tillstream_reference_lookups_total',
       help: 'Users and restaurants looked up in Redis: found, missing, invalid, unanswered',
       labelNames: ['result'],
+      registers,
+    }),
+    auditDifferences: new Counter({
+      name: 'tillstream_audit_differences_total',
+      help: 'Figures that the hourly audit found to be other than what the journal says, by table',
+      labelNames: ['table'],
+      registers,
+    }),
+    retentionRows: new Counter({
+      name: 'tillstream_retention_rows_total',
+      help: 'Rows that retention took away or emptied, by what they are',
+      labelNames: ['kind'],
       registers,
     }),
     replicaUp: new Gauge({

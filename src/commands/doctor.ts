@@ -19,6 +19,7 @@ const lowDiskBytes = 2 * 1024 ** 3;
 const countedTail = 1_000_000;
 const oldestMonth = 2;
 const shortHoldSeconds = 5;
+const shownAuditDays = 7;
 const replicaLookMs = 1_500;
 
 async function diagnose(config: Config): Promise<Finding[]> {
@@ -101,7 +102,29 @@ async function diagnoseDatabase(pool: Database): Promise<Finding[]> {
       level: 'warn',
       text: `${stray.rows[0].rows} journal rows fell outside the monthly partitions; is the clock right?`,
     });
-  return findings;
+  return [...findings, ...(await diagnoseAudits(pool))];
+}
+
+const readAudits = `
+  select (select max(finished_at) from ops.audit) as last,
+    coalesce(sum(jsonb_array_length(differences)), 0)::bigint as differences, max(audit_id) as newest,
+    (array_agg(differences->0 order by audit_id desc))[1] as first
+  from ops.audit where differences <> '[]' and finished_at > now() - interval '${shownAuditDays} days'`;
+
+/** What the hourly audits found lately. */
+async function diagnoseAudits(pool: Database): Promise<Finding[]> {
+  const { rows } = await pool.query(readAudits);
+  const { last, differences, newest, first } = rows[0];
+  if (last === null) return [{ level: 'ok', text: 'hourly audit: none yet' }];
+  const when = `hourly audit: last at ${last.toISOString()}`;
+  if (differences === 0) return [{ level: 'ok', text: `${when}, no differences in ${shownAuditDays} days` }];
+  const { table, key, figure, expected, found } = first;
+  return [
+    {
+      level: 'warn',
+      text: `${when}; ${differences} differences in ${shownAuditDays} days, the newest in audit ${newest}: ${table} ${key} ${figure}, expected ${expected}, found ${found}. GET /api/audits/ names all; \`tillstream audit\` looks at everything, \`tillstream rebuild\` makes it right`,
+    },
+  ];
 }
 
 /** Orders load without it, so it is no reason to fail. */

@@ -21,6 +21,7 @@ export const errorAdvice: Partial<Record<ErrorCode, string>> = {
   method_not_allowed: 'Use one of the methods in the header Allow.',
   conflict: 'The first document stands. To change the sale, send it with a higher revision.',
   already_collected: 'The first file of the day stands. To correct it, send the new one with ?replace=true.',
+  not_retryable: 'It runs, waits or is done already: look at it under GET /api/jobs/.',
   stale: 'A newer version of the sale counts already; there is nothing to do.',
   too_many_requests: 'Wait as long as Retry-After says.',
   overloaded: 'Wait as long as Retry-After says and send the same again; nothing counts twice.',

@@ -1,6 +1,7 @@
 import { PgBoss } from 'pg-boss';
 import type { Client, Queryable } from '../base/db.ts';
 import type { Log } from '../base/log.ts';
+import { areTablesMade, selectUndone } from './boss-tables.ts';
 import { prepareQueues } from './jobs.ts';
 
 /** A job that is not done, as it was asked for; one that was being worked on starts from its beginning. */
@@ -13,15 +14,10 @@ export type CarriedJob = {
   singletonKey: string | null;
 };
 
-const selectJobs = `
-  select id, name as queue, data, priority, to_json(start_after) #>> '{}' as "startAfter", singleton_key as "singletonKey"
-  from pgboss.job where state in ('created', 'retry', 'active')
-  order by created_on, id`;
-
 /** Jobs that are not done, in the caller's snapshot. */
 export async function readUndoneJobs(client: Queryable): Promise<CarriedJob[]> {
-  const made = await client.query("select to_regclass('pgboss.job') is not null as found");
-  return made.rows[0].found ? (await client.query<CarriedJob>(selectJobs)).rows : [];
+  const made = await client.query(areTablesMade);
+  return made.rows[0].found ? (await client.query<CarriedJob>(selectUndone)).rows : [];
 }
 
 /** Makes the queues in a database where no program runs yet, and puts jobs into them. */

@@ -2,6 +2,7 @@ import { type Job, PgBoss } from 'pg-boss';
 import type { Client } from '../base/db.ts';
 import type { Log } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
+import { countPending, startNow, writeProgress } from './boss-tables.ts';
 import { workerName } from './pending-jobs.ts';
 
 export type JobContext = {
@@ -17,6 +18,8 @@ export type JobHandler = (
   context: JobContext,
 ) => Promise<Record<string, unknown>>;
 
+export type Schedule = { queue: string; cron: string; time_zone: string; next_run: string };
+
 export type Jobs = {
   /** Takes part in the caller's transaction: the job exists exactly if what causes it does. */
   enqueue(
@@ -25,8 +28,12 @@ export type Jobs = {
     data: Record<string, unknown>,
   ): Promise<string | null>;
   work(queue: string, handler: JobHandler): Promise<void>;
-  /** A job at the times of a cron line, in a time zone, while any program runs. */
+  /** A job at the times of a cron line, in a time zone; where no program ran then, one once a program runs again. */
   schedule(queue: string, cron: string, timeZone: string): Promise<void>;
+  /** Every schedule there is, with when it runs next. */
+  schedules(): Promise<Schedule[]>;
+  /** Lets a job that failed, was cancelled or waits be tried at once; false where it runs or is done. */
+  retry(queue: string, id: string): Promise<boolean>;
   /** Jobs of a queue that are not done yet. */
   pending(queue: string): Promise<number>;
   /** Handlers are told to end; what they leave undone is taken up again after the next start. */
@@ -55,17 +62,25 @@ const queueOptions = {
 
 export const queues = ['reattribute', 'apply-tag-rule', 'age-tags', 'erase-customer'] as const;
 
-const countPending = `
-  select count(*)::integer as pending from pgboss.job where name = $1 and state in ('created', 'retry', 'active')`;
-const writeProgress = `
-  update pgboss.job set output = $3::jsonb where name = $1 and id = $2 and state = 'active'`;
+/**
+ * What runs by a schedule and looks for its work itself: of all programs together one at a time, and none is queued
+ * while one waits or runs. One that keeps failing is given up and shown; the next comes with the schedule.
+ */
+export const maintenanceQueues = ['snapshot', 'audit', 'retention'] as const;
+const maintenanceOptions = { ...queueOptions, retryLimit: 8, retryDelay: 10, retryDelayMax: 600 };
 
-export async function prepareQueues(boss: PgBoss): Promise<void> {
-  for (const queue of queues) {
-    await boss.createQueue(queue, queueOptions);
+export const allQueues: readonly string[] = [...queues, ...maintenanceQueues];
+
+/** `keptDays`: how long what is done stays to be looked at; as it was where it is left out. */
+export async function prepareQueues(boss: PgBoss, keptDays?: number): Promise<void> {
+  const kept = keptDays === undefined ? {} : { deleteAfterSeconds: keptDays * 24 * 3600 };
+  const prepare = async (queue: string, options: typeof queueOptions, policy: 'standard' | 'exclusive') => {
+    await boss.createQueue(queue, { ...options, ...kept, policy });
     // A queue that is there already keeps the options it was made with.
-    await boss.updateQueue(queue, queueOptions);
-  }
+    await boss.updateQueue(queue, { ...options, ...kept });
+  };
+  for (const queue of queues) await prepare(queue, queueOptions, 'standard');
+  for (const queue of maintenanceQueues) await prepare(queue, maintenanceOptions, 'exclusive');
 }
 
 /** Jobs in PostgreSQL, by pg-boss: they survive restarts and are tried again with growing pauses. */
@@ -75,6 +90,8 @@ export async function createJobs(deps: {
   metrics?: Metrics;
   /** Off where jobs are only given: who works on them looks after them too. */
   supervise?: boolean;
+  /** How long what is done stays to be looked at. */
+  keptDays?: number;
 }): Promise<Jobs> {
   const boss = new PgBoss({
     connectionString: deps.connectionString,
@@ -88,7 +105,7 @@ export async function createJobs(deps: {
   const stopping = new AbortController();
   boss.on('error', (error) => deps.log.warn({ err: error }, 'the job queue has trouble; it tries again'));
   await boss.start();
-  await prepareQueues(boss);
+  await prepareQueues(boss, deps.keptDays);
 
   async function run(queue: string, handler: JobHandler, job: Job<Record<string, unknown>>) {
     const signal = AbortSignal.any([job.signal, stopping.signal]);
@@ -127,7 +144,20 @@ export async function createJobs(deps: {
       });
     },
     async schedule(queue, cron, timeZone) {
-      await boss.schedule(queue, cron, {}, { tz: timeZone });
+      await boss.schedule(queue, cron, {}, { tz: timeZone, missed: 'once' });
+    },
+    async schedules() {
+      const found = await boss.getSchedules();
+      return found.map(({ name, cron, timezone }) => {
+        const [next] = boss.previewSchedule(cron, { tz: timezone ?? 'UTC', count: 1 });
+        return { queue: name, cron, time_zone: timezone ?? 'UTC', next_run: next!.toISOString() };
+      });
+    },
+    async retry(queue, id) {
+      await boss.retry(queue, id);
+      await boss.resume(queue, id);
+      const { rows } = await boss.getDb().executeSql(startNow, [queue, id]);
+      return rows.length > 0;
     },
     async pending(queue) {
       const { rows } = await boss.getDb().executeSql(countPending, [queue]);

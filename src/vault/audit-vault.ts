@@ -8,7 +8,8 @@ export type VaultDifference = { table: string; key: string; figure: string; expe
 const maximumDifferences = 1_000;
 
 const cursor = "(select c.epoch from dds.cursor as c where c.follower = 'journal')";
-const isBehind = `(j.epoch, j.xid, j.position) <= (${cursor}, ${cursor.replace('c.epoch', 'c.xid')}, ${cursor.replace('c.epoch', 'c.position')})`;
+/** Of a journal row `j`: it is in the vault. */
+export const isBehind = `(j.epoch, j.xid, j.position) <= (${cursor}, ${cursor.replace('c.epoch', 'c.xid')}, ${cursor.replace('c.epoch', 'c.position')})`;
 
 const row = (table: string, key: string, figure: string, expected: string, found: string) =>
   `'dds.${table}' as "table", ${key} as key, '${figure}' as figure, ${expected} as expected, ${found} as found`;
@@ -129,29 +130,34 @@ function figures(
 }
 
 // The same sums as the marts are made of, by the function that they are made with, up to the vault's cursor.
-const figureChecks = [
-  figures(
-    'v_sale_current',
-    'period, place_id, source, payment_method, currency',
-    ['sales', 'refunds', 'discounts', 'receipts', 'refund_receipts', 'nds', 'tips'],
-    `select * from (${counted}) as r where scope = 0`,
-    `select business_date as period, place_id, source, payment_method, currency,
+const figureChecks = figureChecksOf(counted, 'dds.v_sale_current', 'dds.v_sale_line_current');
+
+/** `expected` yields what `cdm.contribution_rows` does; `sales` and `lines` have the columns of the views. */
+export function figureChecksOf(expected: string, sales: string, lines: string): string[] {
+  return [
+    figures(
+      'v_sale_current',
+      'period, place_id, source, payment_method, currency',
+      ['sales', 'refunds', 'discounts', 'receipts', 'refund_receipts', 'nds', 'tips'],
+      `select * from (${expected}) as r where scope = 0`,
+      `select business_date as period, place_id, source, payment_method, currency,
        case kind when 'refund' then 0 else total end as sales, case kind when 'refund' then total else 0 end as refunds,
        case kind when 'refund' then 0 else discount end as discounts, (kind <> 'refund')::integer as receipts,
        (kind = 'refund')::integer as refund_receipts, case kind when 'refund' then -nds else nds end as nds,
        case kind when 'refund' then -tips else tips end as tips
-     from dds.v_sale_current`,
-  ),
-  figures(
-    'v_sale_line_current',
-    'period, place_id, source, currency, category, product_id',
-    ['net', 'units'],
-    `select *, sales - refunds as net from (${counted}) as r where scope = 2 and category <> '*'`,
-    `select business_date as period, place_id, source, currency, category, product_id, net_amount as net,
+     from ${sales} as v`,
+    ),
+    figures(
+      'v_sale_line_current',
+      'period, place_id, source, currency, category, product_id',
+      ['net', 'units'],
+      `select *, sales - refunds as net from (${expected}) as r where scope = 2 and category <> '*'`,
+      `select business_date as period, place_id, source, currency, category, product_id, net_amount as net,
        case kind when 'refund' then -quantity else quantity end as units
-     from dds.v_sale_line_current`,
-  ),
-];
+     from ${lines} as v`,
+    ),
+  ];
+}
 
 const checks = [
   ...orphanChecks,

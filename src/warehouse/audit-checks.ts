@@ -3,17 +3,44 @@ import { categoryFamily, productFamily, salesFamily } from './fold.ts';
 /** $1 is the most rows told; an adjusted check takes in $2 contributions that are to be added to the recorded. */
 export type Check = { table: string; figures: readonly string[]; adjusted: boolean; text: string };
 
+/** All days there are, or those of the setting `tillstream.audited_days`. */
+export type CheckedDays = 'all' | 'audited';
+
+/** Places and days as rows; a setting of the transaction, since a cursor takes no parameters. */
+export const auditedDays =
+  "(select d->>0 as place_id, (d->>1)::date as period from jsonb_array_elements(current_setting('tillstream.audited_days')::jsonb) as d)";
+
+const isAudited = (alias: string) =>
+  `(${alias}.place_id, ${alias}.period) in (select place_id, period from ${auditedDays} as audited)`;
+const only = (days: CheckedDays, alias: string) => (days === 'all' ? 'true' : isAudited(alias));
+
+/** Rows of a mart; those of audited days day by day, so that each is looked up in the index. */
+const martRows = (
+  days: CheckedDays,
+  table: string,
+  within = 'm.place_id = a.place_id and m.period = a.period',
+) =>
+  days === 'all'
+    ? `${table} as t`
+    : `(select t.* from ${auditedDays} as a cross join lateral (select m.* from ${table} as m where ${within} offset 0) as t) as t`;
+
 /** What each registered sale counts for at present, made right where it is recorded wrongly. */
-const current = `
-  select r.* from stg.sale as s
+const current = (days: CheckedDays) => `
+  select r.* from ${
+    days === 'all'
+      ? 'stg.sale as s'
+      : `${auditedDays} as a join stg.sale as s on s.place_id = a.place_id and s.business_date = a.period`
+  }
   join stg.journal as j on j.position = s.journal_position and j.received_at = s.journal_at
   cross join lateral cdm.contribution_rows(jsonb_path_query_array(j.contributions, '$[*] ? (@.sign == 1)')) as r
+  where ${only(days, 'r')}
   union all
-  select r.* from unnest($2::jsonb[]) as a(contributions) cross join lateral cdm.contribution_rows(a.contributions) as r`;
+  select r.* from unnest($2::jsonb[]) as a(contributions) cross join lateral cdm.contribution_rows(a.contributions) as r
+  where ${only(days, 'r')}`;
 
-const tail = `
+const tail = (days: CheckedDays) => `
   select r.* from stg.journal as j cross join lateral cdm.contribution_rows(j.contributions) as r
-  where j.contributions is not null and (j.epoch, j.xid, j.position) > (
+  where ${only(days, 'r')} and j.contributions is not null and (j.epoch, j.xid, j.position) > (
     (select epoch from cdm.cursor where follower = 'fold'),
     (select xid from cdm.cursor where follower = 'fold'),
     (select position from cdm.cursor where follower = 'fold'))`;
@@ -46,13 +73,22 @@ export function checksOfRegistry(identity: 'source' | 'place'): Check[] {
   return [pointerCheck(), sumCheck(identity)];
 }
 
+/** Of audited days: what the journal adds up to is in their marts, so those are compared alone. */
+export function checksOfDays(): Check[] {
+  return [pointerCheck('audited'), ...checksOfFinestMarts('audited'), ...checksOfRolledUpMarts('audited')];
+}
+
 /** Sales that no accepted document stands behind, and pointers to journal rows that are not the sale's newest. */
-function pointerCheck(): Check {
+function pointerCheck(days: CheckedDays = 'all'): Check {
+  const registered =
+    days === 'all'
+      ? 'stg.sale as s'
+      : `${auditedDays} as a join stg.sale as s on s.place_id = a.place_id and s.business_date = a.period`;
   const text = `
     select concat_ws(' ', s.source, s.source_id, nullif(s.place_scope, '')) as key,
       'accepted, corrected or reattributed ' || s.version || ' #' || s.sale_seq as expected_journal_row,
       coalesce(j.verdict || ' ' || j.version || ' #' || j.sale_seq, 'none') as found_journal_row
-    from stg.sale as s
+    from ${registered}
     left join stg.journal as j on j.position = s.journal_position and j.received_at = s.journal_at
       and j.source = s.source and j.source_id = s.source_id
     where j.position is null or j.verdict not in ('accepted', 'corrected', 'reattributed', 'erased')
@@ -123,15 +159,15 @@ function markCheck(): Check {
 }
 
 /** The marts that the fold writes, with the tail, against the recomputed sales. */
-export function checksOfFinestMarts(): Check[] {
+export function checksOfFinestMarts(days: CheckedDays = 'all'): Check[] {
   const check = (table: string, keys: readonly string[], figures: readonly string[], scope: number) => {
     const columns = [...keys, ...figures].join(', ');
     const check = compare(
       `cdm.${table}`,
       keys,
       figures,
-      `select ${columns} from (${current}) as c where scope = ${scope}`,
-      `select ${columns} from cdm.${table} union all select ${columns} from (${tail}) as t where scope = ${scope}`,
+      `select ${columns} from (${current(days)}) as c where scope = ${scope}`,
+      `select ${columns} from ${martRows(days, `cdm.${table}`)} union all select ${columns} from (${tail(days)}) as t where scope = ${scope}`,
     );
     return { ...check, adjusted: true };
   };
@@ -144,12 +180,15 @@ export function checksOfFinestMarts(): Check[] {
       1,
     ),
     check('product_day', ['place_id', 'period', ...productFamily.columns], productFamily.figures, 2),
-    pulseCheck(),
+    pulseCheck(days),
   ];
 }
 
-/** By the time of the sale and by that of its arrival. */
-function pulseCheck(): Check {
+/**
+ * By the time of the sale and, of all days, by that of its arrival: slots have no index by business date, and a
+ * sale may arrive years later. What retention has taken away is not missed.
+ */
+function pulseCheck(days: CheckedDays): Check {
   const keys = ['place_id', 'by_arrival', 'slot_at', 'period', 'source', 'currency'];
   const figures = salesFamily.figures;
   const slots = (from: string, byArrival: boolean, at: string) =>
@@ -157,19 +196,37 @@ function pulseCheck(): Check {
       period, source, currency, ${figures.join(', ')}
     from (${from}) as c where scope = 0`;
   const both = (from: string) =>
-    `${slots(from, false, 'sale_at')} union all ${slots(from, true, 'arrived_at')}`;
+    `${slots(from, false, 'sale_at')} ${days === 'all' ? `union all ${slots(from, true, 'arrived_at')}` : ''}`;
+  const kept = (from: string) =>
+    `select * from (${from}) as k
+     where slot_at >= coalesce((select kept_from from ops.retention where kind = 'pulse'), '-infinity')`;
+  const near =
+    "m.place_id = a.place_id and not m.by_arrival and m.period = a.period and m.slot_at >= a.period - interval '2 days' and m.slot_at < a.period + interval '4 days'";
   const check = compare(
     'cdm.place_pulse',
     keys,
     figures,
-    both(current),
-    `select ${[...keys, ...figures].join(', ')} from cdm.place_pulse union all ${both(tail)}`,
+    kept(both(current(days))),
+    kept(
+      `select ${[...keys, ...figures].join(', ')} from ${martRows(days, 'cdm.place_pulse', near)} union all ${both(tail(days))}`,
+    ),
   );
   return { ...check, adjusted: true };
 }
 
+/** Rows of the periods that hold audited days; those of all places together have no index to be looked up in. */
+function periodRows(days: CheckedDays, table: string, unit: string, chain: boolean): string {
+  if (days === 'all') return `${table} as t where true`;
+  if (chain) return `${table} as t where t.period in (select period from ${auditedDays} as audited)`;
+  return `(select distinct place_id, date_trunc('${unit}', period)::date as period from ${auditedDays} as d) as a
+    cross join lateral (
+      select m.* from ${table} as m
+      where m.place_id = a.place_id and m.period >= a.period and m.period < (a.period + interval '1 ${unit}')::date offset 0
+    ) as t where true`;
+}
+
 /** Each clean period against the level below it. */
-export function checksOfRolledUpMarts(): Check[] {
+export function checksOfRolledUpMarts(days: CheckedDays = 'all'): Check[] {
   const checks = [markCheck()];
   const levels = [
     { level: 'day', from: 'hour', unit: 'day' },
@@ -199,8 +256,8 @@ export function checksOfRolledUpMarts(): Check[] {
           `cdm.${family.name}_${level}`,
           keys,
           family.figures,
-          `select ${below} from cdm.${family.name}_${from} as t where ${dirty('t', period)}`,
-          `select ${columns.map((column) => `t.${column}`).join(', ')} from cdm.${family.name}_${level} as t where ${dirty('t', 't.period')}`,
+          `select ${below} from ${periodRows(days, `cdm.${family.name}_${from}`, unit, chain)} and ${dirty('t', period)}`,
+          `select ${columns.map((column) => `t.${column}`).join(', ')} from ${periodRows(days, `cdm.${family.name}_${level}`, unit, chain)} and ${dirty('t', 't.period')}`,
         ),
       );
     }

@@ -3,7 +3,7 @@ import { type Client, type Database, inTransaction } from '../base/db.ts';
 import { sha256 } from '../base/ids.ts';
 import { readPastReference } from '../reference/load-reference.ts';
 import { type Contribution, negated } from '../sales/contribution.ts';
-import { checksOfFinestMarts, checksOfRegistry, checksOfRolledUpMarts } from './audit-checks.ts';
+import { type Check, checksOfFinestMarts, checksOfRegistry, checksOfRolledUpMarts } from './audit-checks.ts';
 import { cancelOnAbort } from './cancel-on-abort.ts';
 import { type Applied, appliedOf, differs, type Parse, recompute } from './recompute.ts';
 
@@ -14,12 +14,21 @@ export type AuditDeps = {
   progress: (sales: number) => void;
   /** Ends the audit early; a statement that runs is cancelled. */
   signal?: AbortSignal;
+  /** Between two pages of sales, for an audit that is in no hurry. */
+  pause?: (pageMs: number) => Promise<void>;
   /** What other followers of the journal keep, compared in the same snapshot. */
   further?: (client: Client) => Promise<Difference[]>;
 };
 
 /** One figure of one row that is not what the journal says. */
 export type Difference = { table: string; key: string; figure: string; expected: string; found: string };
+
+/** What an audit is about: which sales are computed afresh, and which checks are made. */
+export type AuditScope = {
+  /** Rows of `position, received_at, source, source_id, place_scope`: the document that each sale comes from. */
+  newest: string;
+  checks: readonly Check[];
+};
 
 /** `complete`: false where there is more wrong than is told one by one. */
 export type Audited = { sales: number; unreadable: number; differences: Difference[]; complete: boolean };
@@ -33,15 +42,16 @@ const maximumDifferences = 1_000;
  * The highest accepted version of each sale, from the journal alone; the registry only tells what it was
  * computed with and where its current contribution stands.
  */
-const declareSales = (identity: 'source' | 'place') => `
+const newestOfAll = (identity: 'source' | 'place') => `
+  select distinct on (source, source_id, 5) position, received_at, source, source_id,
+    ${identity === 'place' ? 'place_id' : "''::text"} as place_scope
+  from stg.journal
+  where verdict in ('accepted', 'corrected')
+  order by source, source_id, 5, version desc, sale_seq desc`;
+
+const declareSales = (newest: string) => `
   declare audit_sales no scroll cursor for
-  with newest as (
-    select distinct on (source, source_id, 5) position, received_at, source, source_id,
-      ${identity === 'place' ? 'place_id' : "''::text"} as place_scope
-    from stg.journal
-    where verdict in ('accepted', 'corrected')
-    order by source, source_id, 5, version desc, sale_seq desc
-  )
+  with newest as (${newest})
   select n.source, n.source_id, n.place_scope, coalesce(s.sale_seq, 0) as sale_seq, coalesce(s.place_id, '') as place_id,
     coalesce(s.business_date::text, '') as business_date, coalesce(s.reference_version, $1) as reference_version,
     j.version, c.contributions, j.position as document_position, j.received_at, j.content_type, j.resolved, j.document,
@@ -64,6 +74,17 @@ type Page = { applied: Applied; registered: Registered }[];
  * and with the fold the loading. So what differs is carried into the comparison as a parameter.
  */
 export async function auditMarts(deps: AuditDeps): Promise<Audited> {
+  const checks = [...checksOfRegistry(deps.identity), ...checksOfFinestMarts(), ...checksOfRolledUpMarts()];
+  return await inAuditSnapshot(deps, (client) =>
+    auditScope(client, deps, { newest: newestOfAll(deps.identity), checks }),
+  );
+}
+
+/** One snapshot for everything that is compared. */
+export async function inAuditSnapshot<T>(
+  deps: Pick<AuditDeps, 'pool' | 'signal'>,
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
   return await inTransaction(
     deps.pool,
     async (client) => {
@@ -71,7 +92,7 @@ export async function auditMarts(deps: AuditDeps): Promise<Audited> {
       try {
         // Before the snapshot: a swap of the marts that is under way comes first, the next one waits.
         await client.query('lock table cdm.generation in access share mode');
-        return await compareAll(client, deps);
+        return await work(client);
       } finally {
         release();
       }
@@ -80,11 +101,11 @@ export async function auditMarts(deps: AuditDeps): Promise<Audited> {
   );
 }
 
-async function compareAll(client: Client, deps: AuditDeps): Promise<Audited> {
+/** In the caller's snapshot. */
+export async function auditScope(client: Client, deps: AuditDeps, scope: AuditScope): Promise<Audited> {
   const audited: Audited = { sales: 0, unreadable: 0, differences: [], complete: true };
-  const adjustments = await recomputeAll(client, deps, audited);
-  const checks = [...checksOfRegistry(deps.identity), ...checksOfFinestMarts(), ...checksOfRolledUpMarts()];
-  for (const check of checks) {
+  const adjustments = await recomputeSales(client, deps, audited, scope.newest);
+  for (const check of scope.checks) {
     deps.signal?.throwIfAborted();
     const values: unknown[] = [maximumDifferences];
     if (check.adjusted) values.push(adjustments.map((contribution) => JSON.stringify([contribution])));
@@ -97,15 +118,21 @@ async function compareAll(client: Client, deps: AuditDeps): Promise<Audited> {
 }
 
 /** Compares what is recorded for each sale; answers what has to be added to the recorded to make it right. */
-async function recomputeAll(client: Client, deps: AuditDeps, audited: Audited): Promise<Contribution[]> {
+async function recomputeSales(
+  client: Client,
+  deps: AuditDeps,
+  audited: Audited,
+  newest: string,
+): Promise<Contribution[]> {
   const adjustments: Contribution[] = [];
   const referenceAt = await readPastReference(client);
   const state = await client.query<{ version: number }>('select version from ops.reference_state');
-  await client.query(declareSales(deps.identity).replace('$1', String(state.rows[0]!.version)));
+  await client.query(declareSales(newest).replace('$1', String(state.rows[0]!.version)));
   for (;;) {
     deps.signal?.throwIfAborted();
     const page = await fetchPage(client);
     if (page.length === 0) break;
+    const startedMs = performance.now();
     for (const { applied, registered } of page) {
       const fresh = recompute(applied, referenceAt(applied.referenceVersion), deps.parse);
       if (fresh === undefined) audited.unreadable++;
@@ -122,6 +149,7 @@ async function recomputeAll(client: Client, deps: AuditDeps, audited: Audited): 
     }
     audited.sales += page.length;
     deps.progress(audited.sales);
+    await deps.pause?.(performance.now() - startedMs);
   }
   await client.query('close audit_sales');
   return adjustments;

@@ -53,6 +53,12 @@ test('answers are as the description says, members and all', async () => {
     ['DELETE', '/api/customers/guest', '/api/customers/{id}'],
     ['DELETE', '/api/tag-rules/1', '/api/tag-rules/{id}'],
     ['GET', '/api/analytics/popularity?by=product', '/api/analytics/popularity'],
+    ['GET', '/api/analytics/?at=2024-02-07T10:00:00Z', '/api/analytics/'],
+    ['GET', '/api/analytics/changes?date=2024-02-07', '/api/analytics/changes'],
+    ['POST', '/api/jobs/', '/api/jobs/', { queue: 'snapshot' }],
+    ['GET', '/api/jobs/', '/api/jobs/'],
+    ['GET', '/api/jobs/none', '/api/jobs/{id}'],
+    ['GET', '/api/audits/', '/api/audits/'],
   );
   const problem = Compile(api.components.schemas.Problem);
   for (const [method, url, path, body] of calls) {
