@@ -6,6 +6,7 @@ import { isCurrency } from './base/money.ts';
 import { isTimeZone } from './base/time.ts';
 import { type ClusterConfig, readClusterConfig, readDatabaseAddress } from './cluster-config.ts';
 import { readOlderVariables } from './older-variables.ts';
+import { type ReportConfig, readReportConfig } from './report-config.ts';
 
 /** How many days something is kept; 0 for ever. */
 export type RetentionDays = {
@@ -16,38 +17,39 @@ export type RetentionDays = {
   snapshots: number;
 };
 
-export type Config = ClusterConfig & {
-  host: string;
-  port: number;
-  /** Nobody asked for this port, so a command may take another. */
-  portIsDefault: boolean;
-  dataDir: string;
-  dataDirIsDefault: boolean;
-  databaseUrl: string | undefined;
-  logLevel: LogLevel;
-  /** Rotating files of the same lines that go to standard error. */
-  logDir: string | undefined;
-  adminToken: string | undefined;
-  metricsToken: string | undefined;
-  /** Hashes the ids of erased people, so that later documents that name them are known. */
-  erasureKey: string | undefined;
-  rateLimit: { requests: number; perMs: number } | undefined;
-  trustProxy: boolean;
-  basePath: string;
-  migrate: boolean;
-  identity: 'source' | 'place';
-  strictTotals: boolean;
-  defaultPlace: string;
-  defaultCurrency: string;
-  defaultTimeZone: string;
-  maximumFutureHours: number;
-  minimumDate: string;
-  /** How long an intake request may wait for the warehouse. */
-  intakeTimeoutMs: number;
-  retention: RetentionDays;
-  /** Variables of older services that are set and change nothing, to be named at start. */
-  unusedVariables: readonly string[];
-};
+export type Config = ClusterConfig &
+  ReportConfig & {
+    host: string;
+    port: number;
+    /** Nobody asked for this port, so a command may take another. */
+    portIsDefault: boolean;
+    dataDir: string;
+    dataDirIsDefault: boolean;
+    databaseUrl: string | undefined;
+    logLevel: LogLevel;
+    /** Rotating files of the same lines that go to standard error. */
+    logDir: string | undefined;
+    adminToken: string | undefined;
+    metricsToken: string | undefined;
+    /** Hashes the ids of erased people, so that later documents that name them are known. */
+    erasureKey: string | undefined;
+    rateLimit: { requests: number; perMs: number } | undefined;
+    trustProxy: boolean;
+    basePath: string;
+    migrate: boolean;
+    identity: 'source' | 'place';
+    strictTotals: boolean;
+    defaultPlace: string;
+    defaultCurrency: string;
+    defaultTimeZone: string;
+    maximumFutureHours: number;
+    minimumDate: string;
+    /** How long an intake request may wait for the warehouse. */
+    intakeTimeoutMs: number;
+    retention: RetentionDays;
+    /** Variables of older services that are set and change nothing, to be named at start. */
+    unusedVariables: readonly string[];
+  };
 
 type Environment = Record<string, string | undefined>;
 type Report = (name: string, message: string) => undefined;
@@ -159,6 +161,7 @@ export function readConfig(given: Environment = process.env): Config {
   const secret = (name: string) => readSecret(env, name, report);
   const config: Config = {
     ...readClusterConfig({ env, report, integer, flag, oneOf, secret }),
+    ...readReportConfig({ env, report, integer, oneOf }),
     host: env.HOST || '127.0.0.1',
     port: integer('PORT', 8080, 0, 65_535),
     portIsDefault: !env.PORT,

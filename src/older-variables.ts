@@ -38,8 +38,6 @@ const renamed: Record<string, string> = {
   NAME_OF_API_MODEL: 'LLM_MODEL',
   REDIS_CONNECT_URL: 'REDIS_URL',
 };
-/** Understood, but nothing of the program asks for them so far. */
-const notRead = ['LLM_API_KEY', 'LLM_MODEL'];
 /** The older services set no limit; a shorter one is no admin token, and would stop the start. */
 const adminTokenCharacters = 24;
 const superuser = 'postgres';
@@ -58,8 +56,8 @@ export function readOlderVariables(given: Environment): OlderVariables {
     const value = given[alias];
     if (!value || given[name]) continue;
     if (name === 'ADMIN_TOKEN' && value.length < adminTokenCharacters) continue;
+    if (name.startsWith('LLM_') && !namesModel(given)) continue;
     set(name, name === 'REDIS_URL' ? withScheme(value) : value, [alias]);
-    if (notRead.includes(name)) used.delete(alias);
   }
   const family = databases.find(({ host }) => given[host]);
   if (family !== undefined && !given.DATABASE_URL)
@@ -86,6 +84,15 @@ function membersSet(given: Environment, family: Family): string[] {
   return [family.host, family.port, family.user, ...firsts].filter(
     (name): name is string => name !== undefined && Boolean(given[name]),
   );
+}
+
+/**
+ * A key alone may be there for another program, as may the name of a model; it takes both to send anybody
+ * anything.
+ */
+function namesModel(given: Environment): boolean {
+  const isKnown = Boolean(given.LLM_API_KEY || given.OPENAI_API_KEY || given.LLM_BASE_URL);
+  return isKnown && Boolean(given.LLM_MODEL || given.NAME_OF_API_MODEL);
 }
 
 /** Left-out members are those of the official PostgreSQL image: user postgres, the database named after the user. */

@@ -24,7 +24,7 @@ import { countTail, createFold } from './warehouse/fold.ts';
 import { createGate } from './warehouse/gate.ts';
 import { ensurePartitions, settleInstallation } from './warehouse/installation.ts';
 import { createLoader, type FirstStatement, type Loader } from './warehouse/load.ts';
-import { createDailyStore } from './warehouse/load-daily.ts';
+import { createDailyStore, type DailyReports } from './warehouse/load-daily.ts';
 import { createRollUp } from './warehouse/roll-up.ts';
 
 export type WarehouseOptions = {
@@ -206,10 +206,18 @@ function countOutcomes(metrics: Metrics, batch: readonly Incoming[], outcomes: r
 /** Where daily files go, in either mode: straight into the warehouse, past the stream. */
 export function openDailyStore(
   { pool, reference, epoch }: Warehouse,
-  { config, log, metrics }: Pick<WarehouseOptions, 'config' | 'log' | 'metrics'>,
+  {
+    config,
+    log,
+    metrics,
+    reports,
+  }: Pick<WarehouseOptions, 'config' | 'log' | 'metrics'> & { reports?: DailyReports },
 ): DailyStore {
   const { admit } = createGate({ pool, clock: systemClock, metrics });
-  return createDailyStore({ pool, reference, epoch, identity: config.identity, admit, log, metrics });
+  return createDailyStore({
+    ...{ pool, reference, epoch, identity: config.identity, admit, log, metrics },
+    ...(reports === undefined ? {} : { reports }),
+  });
 }
 
 async function settle(pool: Database, steps: readonly { step: () => Promise<number> }[]): Promise<void> {

@@ -27,6 +27,10 @@ import { makeTopics, openKafkaConsumer, openKafkaStream } from './open-stream.ts
 import { openDailyStore, type Warehouse } from './open-warehouse.ts';
 import { registerCatalogueRoutes } from './reference/catalogue-routes.ts';
 import { registerReferenceRoutes } from './reference/routes.ts';
+import { createDailyReports } from './reports/queue-report.ts';
+import { registerReportRoutes } from './reports/report-routes.ts';
+import { workReports } from './reports/run-report.ts';
+import { workMorningReports } from './reports/schedule-reports.ts';
 import { startFollower } from './stream/follow.ts';
 import type { Stream } from './stream/stream.ts';
 import { auditVaultDays } from './vault/audit-days.ts';
@@ -94,6 +98,7 @@ const parts: Record<ProgramRole, Part> = {
       registerTokenRoutes,
       registerJobRoutes,
       registerAuditRoutes,
+      registerReportRoutes,
     ],
   },
   worker: { rooms: [], start: startWorker },
@@ -184,7 +189,8 @@ function roomDeps(
   { authenticate, stream, reads }: { authenticate: Authenticator; stream: Stream; reads: ReadSide },
 ) {
   const { pool, reference, parse, epoch, erased } = warehouse;
-  const store = openDailyStore(warehouse, { config, log, metrics });
+  const reports = createDailyReports(jobs, config.reportLanguage);
+  const store = openDailyStore(warehouse, { config, log, metrics, reports });
   const { erasureKey, defaultTimeZone } = config;
   return {
     ...{
@@ -247,6 +253,8 @@ async function startWorker({ warehouse, jobs, config, log, metrics }: RoleContex
   await workTagJobs({ pool, epoch, clock: systemClock, defaultTimeZone }, jobs);
   await workErasures({ pool, epoch }, jobs);
   await workMaintenance({ pool, epoch, parse, config, log, metrics, further: auditVaultDays }, jobs);
+  await workReports({ pool, reference, log, metrics, config, clock: systemClock }, jobs);
+  await workMorningReports({ pool, config, clock: systemClock }, jobs);
 }
 
 /** For users and restaurants that Redis did not have, or did not tell, when they were first named. */

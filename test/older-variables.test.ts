@@ -80,6 +80,38 @@ test('Redis is found by REDIS_CONNECT_URL, and gets REDIS_PASSWORD where its add
   assert.equal(secured.redis?.url, 'rediss://user:x@cache:6380');
 });
 
+test('a model is asked where both a key and a name are set, under their older names too', () => {
+  const older = readConfig({ OPENAI_API_KEY: 'sk-1', NAME_OF_API_MODEL: 'm' });
+  assert.deepEqual(older.llm, {
+    ...{ baseUrl: 'https://api.openai.com/v1', model: 'm', apiKey: 'sk-1', timeoutMs: 120_000 },
+  });
+  assert.deepEqual(older.unusedVariables, []);
+  const own = readConfig({ LLM_BASE_URL: 'http://127.0.0.1:11434/v1/', NAME_OF_API_MODEL: 'm' });
+  assert.deepEqual([own.llm?.baseUrl, own.llm?.apiKey], ['http://127.0.0.1:11434/v1', undefined]);
+  for (const alone of ['OPENAI_API_KEY', 'NAME_OF_API_MODEL']) {
+    const config = readConfig({ [alone]: 'x' });
+    assert.deepEqual([config.llm, config.unusedVariables], [undefined, [alone]]);
+  }
+  const wrong = [
+    { LLM_API_KEY: 'sk-secret' },
+    { LLM_MODEL: 'm' },
+    { LLM_MODEL: 'm', LLM_API_KEY: 'sk secret' },
+    { LLM_MODEL: 'm', LLM_BASE_URL: 'ftp://x' },
+    { REPORT_SCHEDULE: '24:00' },
+    { REPORT_LANGUAGE: 'de' },
+  ];
+  for (const env of wrong)
+    assert.throws(
+      () => readConfig(env),
+      (error: Error) => {
+        assert.match(error.message, /LLM_(MODEL|API_KEY|BASE_URL)|REPORT_/);
+        assert.doesNotMatch(error.message, /secret/);
+        return true;
+      },
+    );
+  assert.equal(readConfig({ REPORT_SCHEDULE: '06:30' }).reportSchedule, '06:30');
+});
+
 test('a trouble with an alias names it', () => {
   const env = { POSTGRES_HOST: 'a host', POSTGRES_PORT: 'none', POSTGRES_PASSWORD: 'hidden' };
   assert.throws(
@@ -95,12 +127,11 @@ test('a trouble with an alias names it', () => {
 test('start names the variables that have no use, without their values', async () => {
   const env = {
     OPENAI_API_KEY: 'sk-never-shown',
-    NAME_OF_API_MODEL: 'a-model',
     POSTGRES_USER: 'me',
     DATA_DIR: '/dev/null/never-used',
     LOG_LEVEL: 'info',
   };
   const { output } = await runCommand(['start'], env);
-  assert.match(output, /"variables":\["POSTGRES_USER","OPENAI_API_KEY","NAME_OF_API_MODEL"\]/);
-  assert.doesNotMatch(output, /sk-never-shown|a-model/);
+  assert.match(output, /"variables":\["POSTGRES_USER","OPENAI_API_KEY"\]/);
+  assert.doesNotMatch(output, /sk-never-shown/);
 });

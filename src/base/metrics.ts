@@ -7,7 +7,7 @@ const sizes = [1, 4, 16, 64, 256, 1024, 4096];
 const stages = {
   collector: ['read', 'parse', 'append'],
   processor: ['read', 'admit', 'reference', 'load', 'fold', 'roll-up'],
-  worker: ['reattribute', 'snapshot', 'audit', 'retention'],
+  worker: ['reattribute', 'snapshot', 'audit', 'retention', 'write-report'],
   vault: ['write'],
 } as const;
 
@@ -111,6 +111,12 @@ export function createMetrics() {
     replicaLagSeconds: new Gauge({
       name: 'tillstream_replica_lag_seconds',
       help: 'How far the replica is behind the primary',
+      registers,
+    }),
+    reports: new Counter({
+      name: 'tillstream_reports_total',
+      help: 'Reports by author (model, program) and, where a model was asked in vain, why',
+      labelNames: ['author', 'fallback'],
       registers,
     }),
     httpSeconds: new Histogram({

@@ -33,8 +33,22 @@ const Answer = Type.Object(
       description:
         'accepted, corrected (another file of the day was replaced) or duplicate (nothing changed)',
     }),
+    report_id: Type.Union([Type.Integer(), Type.Null()], {
+      description: 'of the report that is written about the file: GET /api/reports/{id}',
+    }),
+    job_id: Type.Union([Type.String(), Type.Null()], { description: 'of the job that writes it' }),
   },
-  { examples: [{ place_id: 'store-1', date: '2024-01-01', status: 'accepted' }] },
+  {
+    examples: [
+      {
+        place_id: 'store-1',
+        date: '2024-01-01',
+        status: 'accepted',
+        report_id: 1,
+        job_id: '0193a1f0-6d0c-7a52-9a3e-0d6c2f4b8a11',
+      },
+    ],
+  },
 );
 const Query = Type.Object({
   replace: Type.Optional(
@@ -137,7 +151,12 @@ async function answer(
   return await reply
     .code(202)
     .type('application/json; charset=utf-8')
-    .send(JSON.stringify({ place_id: placeId, date, status: verdict }));
+    .send(
+      JSON.stringify({
+        ...{ place_id: placeId, date, status: verdict },
+        ...{ report_id: outcome.report?.reportId ?? null, job_id: outcome.report?.jobId ?? null },
+      }),
+    );
 }
 
 async function refused(

@@ -60,7 +60,14 @@ const queueOptions = {
   retentionSeconds: 3650 * 24 * 3600,
 };
 
-export const queues = ['reattribute', 'apply-tag-rule', 'age-tags', 'erase-customer'] as const;
+export const queues = [
+  'reattribute',
+  'apply-tag-rule',
+  'age-tags',
+  'erase-customer',
+  'write-report',
+  'morning-report',
+] as const;
 
 /**
  * What runs by a schedule and looks for its work itself: of all programs together one at a time, and none is queued

@@ -74,6 +74,8 @@ export type DailyOutcome = {
   placeId: string | undefined;
   date: string | undefined;
   problems: DailyProblem[];
+  /** What was asked to be written about it; a resend is told of that again. */
+  report?: { reportId: number; jobId: string | null };
 };
 
 /**

@@ -35,6 +35,18 @@ export type DailyStoreDeps = {
   admit: (documents: number, deadlineMs: number) => Promise<boolean>;
   log: Log;
   metrics: Metrics;
+  /** Where left out, nobody writes about the files. */
+  reports?: DailyReports;
+};
+
+type DailyReport = NonNullable<DailyOutcome['report']>;
+/** Asks for a report of a file within its load transaction, and finds the one asked for before. */
+export type DailyReports = {
+  ask(
+    client: Client,
+    file: { placeId: string; date: string; position: number },
+  ): Promise<DailyReport | undefined>;
+  find(client: Client, placeId: string, date: string): Promise<DailyReport | undefined>;
 };
 
 const conflictRetries = 5;
@@ -48,6 +60,7 @@ type Written = {
   documentId: number | undefined;
   /** The journal row that keeps the body is an earlier one. */
   seenBefore: boolean;
+  report?: DailyReport | undefined;
 };
 
 /**
@@ -77,7 +90,9 @@ export function createDailyStore(deps: DailyStoreDeps): DailyStore {
     });
     const { verdict, position } = written;
     const problems = verdict === 'conflict' ? [conflictOf(file)] : [];
-    return { verdict, position: String(position), placeId: file.placeId, date: file.date, problems };
+    const { placeId, date } = file;
+    const outcome: DailyOutcome = { verdict, position: String(position), placeId, date, problems };
+    return written.report === undefined ? outcome : { ...outcome, report: written.report };
   }
 
   async function write(staging: Staging, sender: DailySender, file: DailyFile): Promise<Written> {
@@ -177,7 +192,7 @@ async function writeFile(
     keepBody: verdict !== 'duplicate' && body !== undefined,
   };
   if (verdict === 'duplicate' || verdict === 'conflict')
-    return await writeUncounted(client, deps.epoch, staging, file, row);
+    return await writeUncounted(client, deps, staging, file, row);
 
   // 3. The products, which stand in rows already where there are many, are tied to the journal row.
   const documentId = await staging.attach(client, position, file);
@@ -193,7 +208,9 @@ async function writeFile(
   await client.query('insert into ops.place (place_id) values ($1) on conflict do nothing', [file.placeId]);
   if (!staging.isStaged())
     await nameProducts(client, { documentId, date: file.date, products: file.products });
-  return { verdict, position, documentId, seenBefore: false };
+  // 6. Its report, with the job that writes it.
+  const report = await deps.reports?.ask(client, { ...file, position });
+  return { verdict, position, documentId, seenBefore: false, report };
 }
 
 /** Byte-equal or value-equal files are one; another of the same day corrects only where that was asked for. */
@@ -220,7 +237,7 @@ async function readApplied(client: Client, current: Current): Promise<Contributi
 
 async function writeUncounted(
   client: Client,
-  epoch: number,
+  { epoch, reports }: DailyStoreDeps,
   staging: Staging,
   file: DailyFile,
   row: JournalRow,
@@ -228,7 +245,8 @@ async function writeUncounted(
   const { position } = row;
   if (row.verdict === 'duplicate') {
     await appendRows(client, epoch, [row]);
-    return { verdict: 'duplicate', position, documentId: undefined, seenBefore: false };
+    const report = await reports?.find(client, file.placeId, file.date);
+    return { verdict: 'duplicate', position, documentId: undefined, seenBefore: false, report };
   }
   row.problems = JSON.stringify([conflictOf(file)]);
   row.fingerprint = fingerprintOf(row.arrival, file.contentHash, 'conflict');
