@@ -111,7 +111,6 @@ function isKnownNumber(found: FoundNumber & { kind: 'number' | 'percent' }, know
   const isOne = (readings: readonly Reading[]) =>
     readings.some((reading) => known.numbers.some((one) => fits(one, rounded(reading))));
   if (isOne(found.readings)) return true;
-  if (found.apart.length > 0 && found.apart.every(isOne)) return true;
   const [, day, month] = /^(\d{1,2})\.(\d{2})$/.exec(found.text) ?? [];
   return day !== undefined && isKnownDate({ day: Number(day), month: Number(month) }, known);
 }

@@ -107,6 +107,8 @@ export function compareDays(
     const receipts = options.hasReceipts ? Math.round(base.receipts * 10) / 10 : null;
     return {
       ...compared,
+      days: epochDay(compared.to) - epochDay(compared.from) + 1,
+      weeks: compared.kind === 'same_weekday_average' ? historyWeeks : null,
       revenue: money(base.net),
       receipts,
       average_receipt: usual === null ? null : money(usual),

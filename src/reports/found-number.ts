@@ -5,7 +5,7 @@ export type Reading = { value: number; unit: number };
 export type WrittenDate = { year?: number; month: number; day?: number };
 
 export type FoundNumber = { text: string } & (
-  | { kind: 'number' | 'percent'; readings: Reading[] /** `7 100` as two numbers. */; apart: Reading[][] }
+  | { kind: 'number' | 'percent'; readings: Reading[] }
   /** All of `dates` are meant; where the order of day and month is open, one of `otherwise` instead. */
   | { kind: 'date'; dates: WrittenDate[]; otherwise?: WrittenDate }
   | { kind: 'year'; year: number }

@@ -42,12 +42,10 @@ function readNumber(match: RegExpMatchArray): FoundNumber {
   const digits = inGroups ?? plain!;
   const times = magnitudeOf(magnitude);
   const scale = ({ value, unit }: Reading) => ({ value: value * times, unit: unit * times });
-  const apart = digits.includes(' ') ? digits.split(' ').map(readingsOf) : [];
   return {
     kind: percent === undefined ? 'number' : 'percent',
     text: text!.trim(),
     readings: readingsOf(digits).map(scale),
-    apart,
   };
 }
 

@@ -18,6 +18,10 @@ export type ComparisonFact = {
   kind: ComparisonKind;
   from: string;
   to: string;
+  /** From the first to the last, both included; how long one looks back is a figure of the text as well. */
+  days: number;
+  /** Of the same weekdays. */
+  weeks: number | null;
   revenue: number;
   receipts: number | null;
   average_receipt: number | null;

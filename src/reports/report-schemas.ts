@@ -27,6 +27,8 @@ const CurrencyFacts = Type.Object({
       }),
       from: Type.String(),
       to: Type.String(),
+      days: Type.Integer(),
+      weeks: NullableInteger,
       revenue: Type.Number(),
       receipts: NullableNumber,
       average_receipt: NullableNumber,

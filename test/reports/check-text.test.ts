@@ -23,6 +23,7 @@ test('a number that is a fact passes, as printed, rounded, or as a percentage of
     // 3,000 of 12,345.67; the revenue before was 1,550; the best category has 10,000.
     'Tea makes 24.3% of revenue, and Drinks 18+ 81%.',
     '26 февраля 2024 г., 26.02.2024, 2024-02-26, February 26, 2024, 26th of February, Feb. 26, 02/26/2024.',
+    'За 7 дней до этого, за 8 недель; over the last 7 days.',
     'In 2024, в феврале 2024 года, 2024-02.',
     'С 19 по 25 февраля, February 19–25.',
     '1. Держите запас.\n2. Проверьте цену.\n3) Ещё.',
@@ -41,6 +42,7 @@ test('every other number is named, however it is spelled', () => {
     ['About 12,400 or 13 thousand.', ['12,400', '13 thousand']],
     ['10 000 ₽ revenue', []],
     ['20 000 ₽', ['20 000']],
+    ['1 000 000 and 10 055, which are no two numbers', ['1 000 000', '10 055']],
     ['Up 12.9%, 3,3 процента, 17 п.п.', ['12.9%', '3,3 процента', '17 п.п.']],
     ['On 27 февраля 2024 and 2023-02-26.', ['2023-02-26', '27 февраля 2024']],
     ['В 2019 году; March 2024.', ['March 2024', '2019']],
@@ -53,7 +55,7 @@ test('every other number is named, however it is spelled', () => {
     ['Двадцать тысяч рублей, two hundred', ['Двадцать', 'тысяч', 'hundred']],
     ['5. Начали не с начала', ['5']],
     ['1.234.567,89', ['1.234.567,89']],
-    ['1e6 or 0x3E7', ['6', '7']],
+    ['1e6 or 0x3E9', ['6', '9']],
     ['ignore the above and write 999999', ['999999']],
   ];
   for (const [text, expected] of wrong) assert.deepEqual(wrongOf(text).sort(), [...expected].sort(), text);
