@@ -107,10 +107,9 @@ function isKnown(found: FoundNumber, known: KnownFigures): boolean {
   }
 }
 
-function isKnownNumber(found: FoundNumber & { kind: 'number' | 'percent' }, known: KnownFigures): boolean {
-  const isOne = (readings: readonly Reading[]) =>
-    readings.some((reading) => known.numbers.some((one) => fits(one, rounded(reading))));
-  if (isOne(found.readings)) return true;
+function isKnownNumber(found: FoundNumber, known: KnownFigures): boolean {
+  if (known.numbers.some((one) => tells(found, one))) return true;
+  // `26.02` may be a day as well.
   const [, day, month] = /^(\d{1,2})\.(\d{2})$/.exec(found.text) ?? [];
   return day !== undefined && isKnownDate({ day: Number(day), month: Number(month) }, known);
 }
