@@ -220,6 +220,61 @@ test('a day that has nothing any more is told as that', async () => {
   assert.equal(await places(second.at), 0);
 });
 
+test('daily files are reported by their source, and a replaced one is a change', async () => {
+  const file = (price: string) =>
+    `<sales_data date="2024-04-01" place_id="daily"><products><product><id>1</id><name>A</name><quantity>2</quantity><price>${price}</price><category>Tea</category></product></products></sales_data>`;
+  const xml = { 'content-type': 'application/xml' };
+  assert.equal((await tested.call('POST', '/api/daily-sales/', file('2.00'), xml)).status, 202);
+  const { at } = await taken();
+  const [live] = (await get('/api/analytics/?source=daily')).results;
+  assert.equal(live.category_analytics.Tea.total_spent, 4);
+  assert.deepEqual((await get(`/api/analytics/?source=daily&at=${at}`)).results, [live]);
+  assert.deepEqual((await get(`/api/analytics/?at=${at}&place_id=daily`)).results, []);
+  assert.equal((await tested.call('POST', '/api/daily-sales/?replace=true', file('5.00'), xml)).status, 202);
+  const { results, totals } = await get('/api/analytics/changes?date=2024-04-01');
+  assert.deepEqual([results.length, results[0].source, results[0].difference], [1, 'daily', 6]);
+  assert.deepEqual([totals[0].reported, totals[0].now], [4, 10]);
+  assert.deepEqual((await get('/api/analytics/changes?date=2024-04-01&source=receipt')).results, []);
+});
+
+test('a token bound to a place is told of its own place alone', async () => {
+  await send({ transaction_id: 'wanders', place_id: 'here', timestamp: '2024-05-01T10:00:00', ...one(8) });
+  await taken();
+  await send({
+    transaction_id: 'wanders',
+    place_id: 'there',
+    revision: 1,
+    timestamp: '2024-05-01T10:00:00',
+    ...one(8),
+  });
+  const url = '/api/analytics/changes?date=2024-05-01';
+  const told = (body: any) =>
+    body.results.map((one: any) => [one.place_id, one.difference, one.moved_to, one.moved_from]);
+  const date = '2024-05-01';
+  assert.deepEqual(told(await get(url)), [
+    ['here', -8, { place_id: 'there', date }, null],
+    ['there', 8, null, { place_id: 'here', date }],
+  ]);
+  const token = (
+    await tested.call('POST', '/api/tokens/', { name: 'x', roles: ['analyst'], place_id: 'here' })
+  ).body;
+  const ask = async (address: string) =>
+    await tested.call('GET', address, undefined, { authorization: `Bearer ${token.secret}` });
+  const own = (await ask(url)).body;
+  assert.deepEqual(told(own), [['here', -8, null, null]]);
+  assert.equal(own.results[0].reason, 'corrected');
+  assert.deepEqual(
+    own.totals.map((total: any) => total.place_id),
+    ['here'],
+  );
+  assert.equal((await ask(`${url}&place_id=there`)).status, 403);
+  const now = new Date().toISOString();
+  assert.deepEqual(
+    (await ask(`/api/analytics/?at=${now}`)).body.results.map((one: any) => one.place_id),
+    ['here'],
+  );
+});
+
 test('a transaction that runs during the snapshot is no part of it, those that ended are', async () => {
   await taken();
   const running = await tested.database.pool.connect();

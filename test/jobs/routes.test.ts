@@ -12,6 +12,8 @@ import { createTestDatabase, type TestDatabase } from '../postgres.ts';
 let database: TestDatabase;
 let app: App;
 const programs: Jobs[] = [];
+/** Whichever runs at the time. */
+const current = new Proxy({} as Jobs, { get: (_, name) => programs[0]![name as keyof Jobs] });
 before(async () => {
   database = await createTestDatabase();
   // Two replicas of one program.
@@ -23,14 +25,13 @@ before(async () => {
         keptDays: 5,
       }),
     );
-  const [jobs] = programs as [Jobs];
   app = await createServer({
     config: readConfig({}),
     log: createLog('silent'),
     metrics: createMetrics(),
     authenticate: async () => ({ tokenId: 't', name: 't', roles: ['operator'] }),
     readiness: async () => ({ ready: true, checks: {} }),
-    registerRoutes: (server) => registerJobRoutes(server, { pool: database.pool, jobs }),
+    registerRoutes: (server) => registerJobRoutes(server, { pool: database.pool, jobs: current }),
   });
 });
 after(async () => {
@@ -172,4 +173,19 @@ test('schedules tell when they run next, and what is done is kept as long as it 
     "select deletion_seconds as seconds from pgboss.queue where name = 'audit'",
   );
   assert.equal(rows[0].seconds, 5 * 24 * 3600);
+});
+
+test('a schedule that was missed while no program ran is made up for, once', async () => {
+  for (const program of programs.splice(0)) await program.stop();
+  await database.pool.query(`
+    delete from pgboss.job;
+    update pgboss.schedule set created_on = created_on - interval '1 day';
+    update pgboss.version set cron_on = now() - interval '5 hours'`);
+  const log = createLog('silent');
+  for (let index = 0; index < 2; index++)
+    programs.push(await createJobs({ connectionString: database.connectionString, log }));
+  const find = async () => (await get('/api/jobs/?queue=snapshot')).results;
+  while ((await find()).length === 0) await sleep(50);
+  await sleep(1_500);
+  assert.equal((await find()).length, 1);
 });
