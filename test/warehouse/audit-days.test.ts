@@ -147,3 +147,51 @@ test('it looks at touched days alone, a little each time', async () => {
   // The one that was made wrong above is among them.
   assert.ok(first.differences + second.differences > 0);
 });
+
+test('ids told apart by place, daily files, moved categories and an erased person accuse nothing', async (context) => {
+  const main = tested;
+  tested = await startTestProgram({
+    IDENTITY: 'place',
+    ERASURE_KEY: 'a key for erasures, of the tests only',
+  });
+  context.after(async () => {
+    await tested.stop();
+    tested = main;
+  });
+  for (const place of ['east', 'west'])
+    for (let index = 0; index < 3; index++)
+      await send(`same-${index}`, {
+        place_id: place,
+        customer_id: 'guest',
+        ...(index === 2 ? { type: 'refund' } : {}),
+      });
+  const file =
+    '<sales_data date="2024-02-07" place_id="east"><products><product><id>1</id><name>A</name><quantity>2</quantity><price>5.00</price><category>Tea</category></product></products></sales_data>';
+  const xml = { 'content-type': 'application/xml' };
+  await tested.call('POST', '/api/daily-sales/', file, xml);
+  await tested.call('POST', '/api/daily-sales/?replace=true', file.replace('5.00', '6.00'), xml);
+  const sold = {
+    transaction_id: 't',
+    product_id: 'late',
+    quantity: 1,
+    total_amount: 3,
+    timestamp: '2024-02-07T10:00:00',
+    place_id: 'west',
+  };
+  assert.equal((await tested.call('POST', '/api/transactions/', sold)).status, 202);
+  await settle();
+  const clean = { days: 2, sales: 8, differences: 0, waiting_days: 0 };
+  assert.deepEqual(await audit(), clean, JSON.stringify(await audits()));
+  await tested.call('PUT', '/api/products/late', { name: 'Late', category: 'found', price: 3 });
+  await tested.call('PUT', '/api/places/east', {
+    time_zone: 'Asia/Tokyo',
+    business_day_start: '14:00',
+    since: 'beginning',
+  });
+  assert.equal((await tested.call('DELETE', '/api/customers/guest')).status, 202);
+  while ((await query("select from pgboss.job where state in ('created', 'retry', 'active')")).length > 0);
+  await settle();
+  const audited = await audit();
+  assert.equal(audited.differences, 0, JSON.stringify((await audits())[0]));
+  assert.ok(audited.days >= 2 && audited.sales >= 4, JSON.stringify(audited));
+});
