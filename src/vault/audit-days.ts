@@ -8,13 +8,25 @@ const maximumDifferences = 1_000;
 const days =
   "(select d->>0 as place_id, (d->>1)::date as period from jsonb_array_elements(current_setting('tillstream.audited_days')::jsonb) as d)";
 
-/** What the registered sales of the days count for, of those whose newest change is in the vault. */
+/**
+ * What the registered sales of the days count for, of those whose newest change is in the vault; row by row
+ * (`offset 0`), since tables that were filled a moment ago have no statistics to join them by.
+ */
 const counted = `
-  select r.* from ${days} as a
-  join stg.sale as s on s.place_id = a.place_id and s.business_date = a.period
-  join stg.journal as j on j.position = s.journal_position and j.received_at = s.journal_at and ${isBehind}
-  cross join lateral cdm.contribution_rows(jsonb_path_query_array(j.contributions, '$[*] ? (@.sign == 1)')) as r
-  where (r.place_id, r.period) in (select place_id, period from ${days} as audited)`;
+  select r.* from (
+    select a.place_id, a.period, j.contributions
+    from ${days} as a
+    cross join lateral (
+      select s.journal_position, s.journal_at from stg.sale as s
+      where s.place_id = a.place_id and s.business_date = a.period offset 0
+    ) as s
+    cross join lateral (
+      select j.contributions from stg.journal as j
+      where j.position = s.journal_position and j.received_at = s.journal_at and ${isBehind} offset 0
+    ) as j offset 0
+  ) as k
+  cross join lateral cdm.contribution_rows(jsonb_path_query_array(k.contributions, '$[*] ? (@.sign == 1)')) as r
+  where r.place_id = k.place_id and r.period = k.period`;
 
 /** A sale that has changed since is compared once its change is in the vault too. */
 const settled = (view: string) => `

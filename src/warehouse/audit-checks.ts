@@ -24,26 +24,50 @@ const martRows = (
     ? `${table} as t`
     : `(select t.* from ${auditedDays} as a cross join lateral (select m.* from ${table} as m where ${within} offset 0) as t) as t`;
 
+/**
+ * Registered sales with what is recorded for them, day by day and row by row (`offset 0`): joined as sets, tables
+ * that were filled a moment ago are read again and again for want of statistics.
+ */
+const recordedOfDays = `
+  (
+    select a.place_id, a.period, j.contributions
+    from (
+      select a.place_id, a.period, s.journal_position, s.journal_at from ${auditedDays} as a
+      cross join lateral (
+        select s.journal_position, s.journal_at from stg.sale as s
+        where s.place_id = a.place_id and s.business_date = a.period offset 0
+      ) as s offset 0
+    ) as a
+    cross join lateral (
+      select j.contributions from stg.journal as j
+      where j.position = a.journal_position and j.received_at = a.journal_at offset 0
+    ) as j offset 0
+  )`;
+
 /** What each registered sale counts for at present, made right where it is recorded wrongly. */
 const current = (days: CheckedDays) => `
   select r.* from ${
     days === 'all'
-      ? 'stg.sale as s'
-      : `${auditedDays} as a join stg.sale as s on s.place_id = a.place_id and s.business_date = a.period`
+      ? 'stg.sale as s join stg.journal as j on j.position = s.journal_position and j.received_at = s.journal_at'
+      : `${recordedOfDays} as j`
   }
-  join stg.journal as j on j.position = s.journal_position and j.received_at = s.journal_at
   cross join lateral cdm.contribution_rows(jsonb_path_query_array(j.contributions, '$[*] ? (@.sign == 1)')) as r
-  where ${only(days, 'r')}
+  where ${days === 'all' ? 'true' : 'r.place_id = j.place_id and r.period = j.period'}
   union all
-  select r.* from unnest($2::jsonb[]) as a(contributions) cross join lateral cdm.contribution_rows(a.contributions) as r
+  select r.* from (
+    select r.* from unnest($2::jsonb[]) as a(contributions) cross join lateral cdm.contribution_rows(a.contributions) as r offset 0
+  ) as r
   where ${only(days, 'r')}`;
 
 const tail = (days: CheckedDays) => `
-  select r.* from stg.journal as j cross join lateral cdm.contribution_rows(j.contributions) as r
-  where ${only(days, 'r')} and j.contributions is not null and (j.epoch, j.xid, j.position) > (
-    (select epoch from cdm.cursor where follower = 'fold'),
-    (select xid from cdm.cursor where follower = 'fold'),
-    (select position from cdm.cursor where follower = 'fold'))`;
+  select r.* from (
+    select r.* from stg.journal as j cross join lateral cdm.contribution_rows(j.contributions) as r
+    where j.contributions is not null and (j.epoch, j.xid, j.position) > (
+      (select epoch from cdm.cursor where follower = 'fold'),
+      (select xid from cdm.cursor where follower = 'fold'),
+      (select position from cdm.cursor where follower = 'fold')) offset 0
+  ) as r
+  where ${only(days, 'r')}`;
 
 /** Rows of two sums that do not agree; a row that only one of them has counts as zeros in the other. */
 function compare(
