@@ -1,7 +1,17 @@
 import { Type } from 'typebox';
 import type { ReadSide } from '../database/read-side.ts';
+import {
+  answeredAs,
+  chooseForm,
+  fileParameters,
+  formParameter,
+  sendTable,
+  type Table,
+  tableForms,
+} from '../http/answer-form.ts';
+import type { TableColumn } from '../http/parquet.ts';
 import type { App } from '../http/server.ts';
-import { type PopularityBy, readPopularity } from './popularity.ts';
+import { type Popularity, type PopularityBy, readPopularity } from './popularity.ts';
 import { createStatementNames } from './read-figures.ts';
 import { ParameterReader } from './read-parameters.ts';
 
@@ -47,6 +57,29 @@ const Answer = Type.Object(
   },
 );
 
+type Parameters = {
+  by: PopularityBy;
+  from?: string;
+  to?: string;
+  limit?: number;
+  format?: string;
+  sep?: ',' | ';';
+  bom?: string;
+};
+
+const keyColumns = { category: ['category'], product: ['product_id', 'product_name'] } as const;
+
+function tableOf({ by, rows }: Popularity): Table {
+  const columns: TableColumn[] = [
+    ...keyColumns[by].map((name): TableColumn => ({ name, kind: 'text' })),
+    { name: 'orders', kind: 'count' },
+    { name: 'orders_share', kind: 'number' },
+    { name: 'customers', kind: 'count' },
+    { name: 'customers_share', kind: 'number' },
+  ];
+  return { columns, pages: [rows.map((row) => columns.map(({ name }) => row[name as keyof typeof row]))] };
+}
+
 /** What most orders and most customers have in common. */
 export function registerPopularityRoutes(app: App, deps: { reads: ReadSide }): void {
   const statements = createStatementNames();
@@ -54,24 +87,28 @@ export function registerPopularityRoutes(app: App, deps: { reads: ReadSide }): v
     // Customers are counted over all places.
     config: { access: { roles: ['analyst', 'marketer'], bound: 'refused' } },
     schema: {
-      summary: 'Categories or products by their share of orders and of customers',
+      summary: 'Categories or products by their share of orders and of customers; JSON, CSV or Parquet',
       tags: ['analytics'],
       querystring: Type.Object({
         by: Type.Unsafe<PopularityBy>({ type: 'string', enum: ['category', 'product'] }),
         from: Type.Optional(Type.String({ description: 'first day of a day, week, month or year' })),
         to: Type.Optional(Type.String({ description: 'its last day' })),
         limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
+        format: formParameter(tableForms),
+        ...fileParameters,
       }),
-      response: { 200: Answer },
+      response: { 200: answeredAs(tableForms, Answer) },
     },
-    handler: async (request) => {
-      const query = request.query as { by: PopularityBy; from?: string; to?: string; limit?: number };
+    handler: async (request, reply): Promise<never> => {
+      const query = request.query as Parameters;
+      const form = chooseForm(tableForms, query.format, request.headers.accept);
       const reader = new ParameterReader();
       const range = reader.range(query);
       reader.check();
       const asked = { by: query.by, ...range, limit: query.limit ?? 100 };
       const found = await deps.reads.read((reader) => readPopularity(reader, statements, asked));
-      return { ...found, next_cursor: null };
+      if (form === 'json') return { ...found, next_cursor: null } as never;
+      return sendTable(reply, form, tableOf(found), { ...query, asOf: found.as_of }) as never;
     },
   });
 }

@@ -1,8 +1,15 @@
-import { Readable } from 'node:stream';
 import { type Static, Type } from 'typebox';
 import type { Database } from '../base/db.ts';
 import { asOfDescription, type ReadSide, shownAsOf } from '../database/read-side.ts';
-import { csvChunks } from '../http/csv.ts';
+import {
+  answeredAs,
+  chooseForm,
+  fileParameters,
+  formParameter,
+  sendTable,
+  tableForms,
+} from '../http/answer-form.ts';
+import type { CellRow, TableColumn } from '../http/parquet.ts';
 import type { App } from '../http/server.ts';
 import type { ReconciliationPosition, ReconciliationQuery } from '../warehouse/query-reconciliation.ts';
 import { isDate, limitPlaces, type Parameter, ParameterReader } from './read-parameters.ts';
@@ -65,56 +72,52 @@ const Query = Type.Object({
   ),
   differences_only: Type.Optional(Type.Boolean({ description: 'leaves out the products that agree' })),
   limit: Type.Optional(
-    Type.Integer({ minimum: 1, maximum: 10_000, description: '1000 where not given; a CSV has all rows' }),
+    Type.Integer({ minimum: 1, maximum: 10_000, description: '1000 where not given; a file has all rows' }),
   ),
   cursor: Type.Optional(Type.String({ maxLength: 4000 })),
-  format: Type.Optional(Type.Union([Type.Literal('json'), Type.Literal('csv')])),
-  sep: Type.Optional(Type.Union([Type.Literal(','), Type.Literal(';')])),
-  bom: Type.Optional(Type.String({ description: '1 puts a byte order mark before the CSV' })),
+  format: formParameter(tableForms),
+  ...fileParameters,
 });
 type Parameters = Static<typeof Query>;
 
 const usualLimit = 1_000;
 const rowsPerChunk = 10_000;
-const csvColumns = [
-  'date',
-  'place_id',
-  'place_name',
-  'product_id',
-  'product_name',
-  'currency',
-  ...reconciledColumns,
-] as const;
+const columns: readonly TableColumn[] = [
+  { name: 'date', kind: 'date' },
+  ...(['place_id', 'place_name', 'product_id', 'product_name', 'currency'] as const).map(
+    (name): TableColumn => ({ name, kind: 'text' }),
+  ),
+  ...reconciledColumns.map(
+    (name): TableColumn => ({ name, kind: /units/.test(name) ? 'quantity' : 'money' }),
+  ),
+];
 
 /** Daily files against receipts, transactions and orders. */
 export function registerReconciliationRoutes(app: App, deps: { reads: ReadSide }): void {
   app.get('/api/analytics/reconciliation', {
     config: { access: { roles: ['analyst'], bound: 'limited' } },
     schema: {
-      summary: 'What daily files declare against what single sales add up to; JSON or CSV',
+      summary: 'What daily files declare against what single sales add up to; JSON, CSV or Parquet',
       description:
         'Amounts are lines before discounts, less refunds; a difference is declared less itemised. ' +
         'The totals are of all products, whatever page is asked for.',
       tags: ['analytics'],
       querystring: Query,
-      response: { 200: Answer },
+      response: { 200: answeredAs(tableForms, Answer) },
     },
     handler: async (request, reply): Promise<never> => {
       const parameters = request.query as Parameters;
       const { query, after } = readRequest(parameters, request.principal.placeId);
-      const accept = request.headers.accept;
-      if (
-        parameters.format === 'csv' ||
-        (parameters.format === undefined && /\btext\/csv\b/i.test(accept ?? ''))
-      ) {
+      const form = chooseForm(tableForms, parameters.format, request.headers.accept);
+      if (form !== 'json') {
         // The first page before the answer begins, so that a database that is away is told as one.
         const { reader, first } = await deps.reads.read(async (reader) => ({
           reader,
           first: await reconcile(reader.pool, query, { limit: rowsPerChunk }),
         }));
-        if (reader.asOf !== undefined) reply.header('x-as-of', reader.asOf.toISOString());
-        const file = Readable.from(csvOf(reader.pool, query, first, parameters));
-        return reply.type('text/csv; charset=utf-8').send(file as never) as never;
+        const asOf = reader.asOf?.toISOString();
+        const table = { columns, pages: pagesOf(reader.pool, query, first) };
+        return sendTable(reply, form, table, { ...parameters, asOf }) as never;
       }
       const page = { limit: parameters.limit ?? usualLimit, ...(after === undefined ? {} : { after }) };
       return (await deps.reads.read(async (reader) => {
@@ -148,20 +151,17 @@ function readRequest(parameters: Parameters, boundPlaceId: string | undefined) {
 }
 
 /** Page by page, so that a day of a million products is never held as a whole. */
-async function* csvOf(
+async function* pagesOf(
   pool: Database,
   query: ReconciliationQuery,
   first: Reconciliation,
-  { sep = ',', bom }: Parameters,
-): AsyncGenerator<string> {
+): AsyncGenerator<CellRow[]> {
   let page = first;
   for (;;) {
-    const cells = page.rows.map((row) =>
-      csvColumns.map((name) => (name === 'date' ? query.date : row[name])),
-    );
-    const isFirst = page === first;
-    const options = { separator: sep, byteOrderMark: isFirst && bom === '1' };
-    yield* csvChunks(isFirst ? csvColumns : [], cells, options);
+    yield page.rows.map((row) => {
+      const cells: Record<string, string | number> = { date: query.date, ...row };
+      return columns.map(({ name }) => cells[name]);
+    });
     if (page.next === undefined) return;
     page = await reconcile(pool, query, { limit: rowsPerChunk, after: page.next });
   }

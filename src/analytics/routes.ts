@@ -1,14 +1,18 @@
-import { Readable } from 'node:stream';
 import { Type } from 'typebox';
-import { CodedError } from '../base/errors.ts';
 import { asOfDescription, type ReadSide, shownAsOf } from '../database/read-side.ts';
-import { csvChunks } from '../http/csv.ts';
+import {
+  answeredAs,
+  chooseForm,
+  fileParameters,
+  formParameter,
+  sendTable,
+  tableForms,
+} from '../http/answer-form.ts';
 import type { App } from '../http/server.ts';
 import { type AnalyticsDeps, answerSales } from './answer-sales.ts';
 import { summarizePlaces } from './place-summary.ts';
 import { createStatementNames } from './read-figures.ts';
 import { limitPlaces, type Parameter, ParameterReader } from './read-parameters.ts';
-import { salesCells } from './sales-csv.ts';
 import {
   allSources,
   comparisons,
@@ -18,6 +22,7 @@ import {
   readSalesRequest,
   type SalesParameters,
 } from './sales-request.ts';
+import { salesTable } from './sales-table.ts';
 import { summarizeSnapshot } from './snapshot.ts';
 
 const Nullable = Type.Union([Type.Number(), Type.Null()]);
@@ -70,16 +75,15 @@ const Query = Type.Object({
   group: Several('only places of these groups'),
   order: Several('columns of the rows, with - for descending: -sales,period'),
   limit: Type.Optional(
-    Type.Integer({ minimum: 1, maximum: 100_000, description: '10000 where not given; a CSV has all rows' }),
+    Type.Integer({ minimum: 1, maximum: 100_000, description: '10000 where not given; a file has all rows' }),
   ),
   cursor: Type.Optional(
     Type.String({ description: 'next_cursor of an earlier answer to the same question' }),
   ),
   compare: Type.Optional(Type.String({ description: comparisons.join(', ') })),
   same_places: Type.Optional(Type.Boolean({ description: 'only places with receipts in both periods' })),
-  format: Type.Optional(Type.String({ description: 'json or csv, instead of the header Accept' })),
-  sep: Type.Optional(Type.Union([Type.Literal(','), Type.Literal(';')])),
-  bom: Type.Optional(Type.String({ description: '1 puts a byte order mark before the CSV' })),
+  format: formParameter(tableForms),
+  ...fileParameters,
 });
 
 const figures = {
@@ -163,16 +167,6 @@ const Answer = Type.Object(
 
 const access = { roles: ['analyst'], bound: 'limited' } as const;
 
-/** JSON or CSV, as the parameter `format` or else the header says; 406 where neither is wanted. */
-function formOf(format: string | undefined, accept: string | undefined): 'json' | 'csv' {
-  if (format === 'csv' || format === 'json') return format;
-  if (format === undefined) {
-    if (accept !== undefined && /\btext\/csv\b/i.test(accept)) return 'csv';
-    if (accept === undefined || /\*\/\*|\bapplication\/(\*|json)/i.test(accept)) return 'json';
-  }
-  throw new CodedError('not_acceptable', 'sales are answered as application/json or text/csv');
-}
-
 /** The read side: figures of places, and sales by any period and group the marts hold. */
 export function registerAnalyticsRoutes(
   app: App,
@@ -240,10 +234,12 @@ export function registerAnalyticsRoutes(
   app.get('/api/analytics/sales', {
     config: { access },
     schema: {
-      summary: 'Sales by period and group, compared where asked; JSON or CSV',
+      summary: 'Sales by period and group, compared where asked; JSON, CSV or Parquet',
+      description:
+        'In a Parquet file a period is the day on which it begins, and an hour the instant at which it does.',
       tags: ['analytics'],
       querystring: Query,
-      response: { 200: Answer },
+      response: { 200: answeredAs(tableForms, Answer) },
     },
     handler: async (request, reply): Promise<never> => {
       const parameters = request.query as SalesParameters & {
@@ -251,20 +247,17 @@ export function registerAnalyticsRoutes(
         sep?: ',' | ';';
         bom?: string;
       };
-      const form = formOf(parameters.format, request.headers.accept);
+      const form = chooseForm(tableForms, parameters.format, request.headers.accept);
       const asked = readSalesRequest(parameters, request.principal.placeId);
-      const whole = form === 'csv' ? 'file' : 'page';
+      const whole = form === 'json' ? 'page' : 'file';
       const answer = await deps.reads.read(async (reader) => ({
         ...(await answerSales({ ...deps, pool: reader.pool }, statements, asked, whole)),
         ...shownAsOf(reader),
       }));
       if (form === 'json') return answer as never;
-      if (answer.as_of !== undefined) reply.header('x-as-of', answer.as_of);
       if (answer.next_cursor !== null) reply.header('x-next-cursor', answer.next_cursor);
-      const { header, cells } = salesCells(answer, asked.query);
-      const options = { separator: parameters.sep ?? (',' as const), byteOrderMark: parameters.bom === '1' };
-      const file = Readable.from(csvChunks(header, cells, options));
-      return reply.type('text/csv; charset=utf-8').send(file as never) as never;
+      const table = salesTable(answer, asked.query, form === 'parquet');
+      return sendTable(reply, form, table, { ...parameters, asOf: answer.as_of }) as never;
     },
   });
 }

@@ -1,6 +1,7 @@
 import type { Database } from '../base/db.ts';
 import { CodedError } from '../base/errors.ts';
 import { amountToNumber, currencyDigits } from '../base/money.ts';
+import type { TableColumn } from '../http/parquet.ts';
 
 /** Money in the currency's own units. */
 export type CustomerTotal = { currency: string; orders: number; units: number; spent: number };
@@ -92,15 +93,15 @@ export async function listCustomers(
   };
 }
 
-export const csvColumns = [
-  'customer_id',
-  'customer_name',
-  'tags',
-  'currency',
-  'orders',
-  'units',
-  'spent',
-] as const;
+export const customerColumns: readonly TableColumn[] = [
+  { name: 'customer_id', kind: 'text' },
+  { name: 'customer_name', kind: 'text' },
+  { name: 'tags', kind: 'text' },
+  { name: 'currency', kind: 'text' },
+  { name: 'orders', kind: 'count' },
+  { name: 'units', kind: 'quantity' },
+  { name: 'spent', kind: 'money' },
+];
 const customersPerChunk = 5_000;
 
 /** A line for each customer and currency, a page at a time: as flat for a million customers as for ten. */

@@ -1,13 +1,17 @@
-import { Readable } from 'node:stream';
 import { Type } from 'typebox';
-import type { Database } from '../base/db.ts';
-import { CodedError } from '../base/errors.ts';
 import { asOfDescription, type ReadSide, shownAsOf } from '../database/read-side.ts';
-import { csvLine } from '../http/csv.ts';
+import {
+  answeredAs,
+  chooseForm,
+  fileParameters,
+  formParameter,
+  sendTable,
+  tableForms,
+} from '../http/answer-form.ts';
 import type { App } from '../http/server.ts';
 import { type EraseDeps, eraseCustomer } from './erase-customer.ts';
 import { findCustomer } from './find-customer.ts';
-import { csvColumns, customerCells, listCustomers, ruleOfTag } from './list-customers.ts';
+import { customerCells, customerColumns, listCustomers, ruleOfTag } from './list-customers.ts';
 
 const Nullable = Type.Union([Type.String(), Type.Null()]);
 const AsOf = Type.Optional(Type.String({ description: asOfDescription }));
@@ -123,20 +127,6 @@ type ListQuery = {
   bom?: string;
 };
 
-/** Lines of the CSV as they are sent: the next page is read when the last one is on its way. */
-async function* csvOf(pool: Database, ruleId: number | undefined, query: ListQuery): AsyncGenerator<string> {
-  const separator = query.sep ?? ',';
-  yield (query.bom === '1' ? '\ufeff' : '') + csvLine(csvColumns, separator);
-  for await (const page of customerCells(pool, ruleId))
-    if (page.length > 0) yield page.map((cells) => csvLine(cells, separator)).join('');
-}
-
-function wantsCsv(format: string | undefined, accept: string | undefined): boolean {
-  if (format !== undefined && format !== 'csv' && format !== 'json')
-    throw new CodedError('not_acceptable', 'customers are answered as application/json or text/csv');
-  return format === 'csv' || (format === undefined && /\btext\/csv\b/i.test(accept ?? ''));
-}
-
 /** Customers with what they bought and their tags; neither can be limited to a place. */
 export function registerCustomerRoutes(app: App, deps: EraseDeps & { reads: ReadSide }): void {
   const { reads } = deps;
@@ -144,25 +134,25 @@ export function registerCustomerRoutes(app: App, deps: EraseDeps & { reads: Read
   app.get('/api/customers/', {
     config,
     schema: {
-      summary: 'Customers, those with a tag where one is given; JSON in pages or all of them as CSV',
+      summary:
+        'Customers, those with a tag where one is given; JSON in pages, or all of them as CSV or Parquet',
       tags: ['customers'],
       querystring: Type.Object({
         tag: Type.Optional(Type.String({ maxLength: 100 })),
         cursor: Type.Optional(Type.String({ pattern: '^[0-9]{1,10}$' })),
         limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
-        format: Type.Optional(Type.String({ description: 'json or csv, instead of the header Accept' })),
-        sep: Type.Optional(Type.Union([Type.Literal(','), Type.Literal(';')])),
-        bom: Type.Optional(Type.String({ description: '1 puts a byte order mark before the CSV' })),
+        format: formParameter(tableForms),
+        ...fileParameters,
       }),
-      response: { 200: Page },
+      response: { 200: answeredAs(tableForms, Page) },
     },
     handler: async (request, reply): Promise<never> => {
       const query = request.query as ListQuery;
-      const isCsv = wantsCsv(query.format, request.headers.accept);
+      const form = chooseForm(tableForms, query.format, request.headers.accept);
       const found = await reads.read(async (reader) => {
         const { pool } = reader;
         const ruleId = query.tag === undefined ? undefined : await ruleOfTag(pool, query.tag);
-        if (isCsv) return { reader, ruleId };
+        if (form !== 'json') return { reader, ruleId };
         const { customers, next } = await listCustomers(pool, {
           after: Math.min(Number(query.cursor ?? 0), 2_147_483_647),
           limit: query.limit ?? 100,
@@ -171,11 +161,10 @@ export function registerCustomerRoutes(app: App, deps: EraseDeps & { reads: Read
         const next_cursor = next === undefined ? null : String(next);
         return { results: customers, next_cursor, ...shownAsOf(reader) };
       });
-      if (found.reader === undefined) return found as never;
+      if (form === 'json' || found.reader === undefined) return found as never;
       const { asOf, pool } = found.reader;
-      if (asOf !== undefined) reply.header('x-as-of', asOf.toISOString());
-      const file = Readable.from(csvOf(pool, found.ruleId, query));
-      return reply.type('text/csv; charset=utf-8').send(file as never) as never;
+      const table = { columns: customerColumns, pages: customerCells(pool, found.ruleId) };
+      return sendTable(reply, form, table, { ...query, asOf: asOf?.toISOString() }) as never;
     },
   });
   app.get('/api/customers/:id', {

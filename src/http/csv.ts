@@ -14,7 +14,7 @@ function cell(value: Cell, separator: string): string {
 }
 
 /** One line of RFC 4180, with its end. */
-export function csvLine(cells: readonly Cell[], separator: string): string {
+function csvLine(cells: readonly Cell[], separator: string): string {
   return `${cells.map((value) => cell(value, separator)).join(separator)}\r\n`;
 }
 
