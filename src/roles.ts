@@ -1,4 +1,5 @@
 import { registerChangesRoutes } from './analytics/changes-routes.ts';
+import { registerLinesRoutes } from './analytics/lines-routes.ts';
 import { registerPopularityRoutes } from './analytics/popularity-routes.ts';
 import { registerReconciliationRoutes } from './analytics/reconciliation-routes.ts';
 import { registerAnalyticsRoutes } from './analytics/routes.ts';
@@ -90,6 +91,7 @@ const parts: Record<ProgramRole, Part> = {
       registerReconciliationRoutes,
       registerAnalyticsRoutes,
       registerChangesRoutes,
+      registerLinesRoutes,
       registerReferenceRoutes,
       registerCatalogueRoutes,
       registerPopularityRoutes,

@@ -50,19 +50,21 @@ export const fileParameters = {
 export const formParameter = (offered: readonly AnswerForm[]) =>
   Type.Optional(Type.String({ description: `${offered.join(', ')}; instead of the header Accept` }));
 
-const described: Record<FileForm, string> = {
+const described = {
   csv: 'RFC 4180, a header and a line a row',
-  ndjson: 'a JSON object a line',
   parquet:
     'money is DECIMAL(18,4) and quantities DECIMAL(18,3) whatever the currency, days are DATE, times TIMESTAMP in UTC',
 };
 
-/** The successful answer of a route in every form that it offers, for the description of the API. */
-export function answeredAs(offered: readonly AnswerForm[], json: TSchema) {
+/**
+ * The successful answer of a route in every form that it offers, for the description of the API. `schema` is that
+ * of the JSON, or of a line of NDJSON.
+ */
+export function answeredAs(offered: readonly AnswerForm[], schema: TSchema) {
   const contentOf = (form: AnswerForm) =>
-    form === 'json'
-      ? { schema: json }
-      : { schema: Type.Unsafe({ type: 'string', description: described[form] }) };
+    form === 'csv' || form === 'parquet'
+      ? { schema: Type.Unsafe({ type: 'string', description: described[form] }) }
+      : { schema };
   return {
     description: 'OK',
     content: Object.fromEntries(offered.map((form) => [mediaTypes[form], contentOf(form)])),

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Client, type Database, inTransaction } from '../base/db.ts';
 import { sha256 } from '../base/ids.ts';
+import { cancelOnAbort } from '../database/cancel-on-abort.ts';
 import { readPastReference } from '../reference/load-reference.ts';
 import { type Contribution, negated } from '../sales/contribution.ts';
 import { type Check, checksOfFinestMarts, checksOfRegistry, checksOfRolledUpMarts } from './audit-checks.ts';
-import { cancelOnAbort } from './cancel-on-abort.ts';
 import { type Applied, appliedOf, differs, type Parse, recompute } from './recompute.ts';
 
 export type AuditDeps = {
