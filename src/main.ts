@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { CodedError } from './base/errors.ts';
 import { auditCommand } from './commands/audit.ts';
 import { backupCommand } from './commands/backup.ts';
+import { biRoleCommand } from './commands/bi-role.ts';
 import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { importCommand } from './commands/import.ts';
@@ -26,6 +27,7 @@ const program = new Command('tillstream')
   .addCommand(backupCommand())
   .addCommand(restoreCommand())
   .addCommand(moveCommand())
+  .addCommand(biRoleCommand())
   .addCommand(doctorCommand());
 
 try {

@@ -1,37 +1,9 @@
 import { Command } from 'commander';
 import { createToken, listTokens, revokeToken, rotateToken, type Token } from '../auth/tokens.ts';
-import { createPool, type Database } from '../base/db.ts';
-import { stopSignal } from '../base/lifecycle.ts';
-import { createLog } from '../base/log.ts';
-import { readConfig } from '../config.ts';
-import { migrate } from '../database/migrate.ts';
-import { openDatabase } from '../database/open-database.ts';
-import { stoppedBySignal } from './with-warehouse.ts';
+import type { Database } from '../base/db.ts';
+import { withPool } from './with-pool.ts';
 
-/** Opens the database, the running one or one of our own, for the length of one command. */
-async function withPool(work: (pool: Database) => Promise<void>): Promise<void> {
-  const config = readConfig();
-  const log = createLog('warn');
-  // Before anything is started: a signal that nobody listens to would leave the server behind.
-  let stopped = false;
-  void stopSignal().then(() => {
-    stopped = true;
-  });
-  const database = await openDatabase({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, log });
-  const pool = createPool({
-    connectionString: database.connectionString,
-    applicationName: 'tillstream-token',
-    maximumConnections: 2,
-  });
-  try {
-    await migrate(pool, { log });
-    if (stopped) process.exitCode = stoppedBySignal;
-    else await work(pool);
-  } finally {
-    await pool.end();
-    await database.close();
-  }
-}
+const open = (work: (pool: Database) => Promise<void>) => withPool('tillstream-token', work);
 
 function describe(token: Token): string {
   const parts = [token.token_id, token.name, token.roles.join(','), token.place_id ?? 'all places'];
@@ -69,7 +41,7 @@ export function tokenCommand(): Command {
     .option('--expires <time>', 'RFC 3339 time after which it stops working')
     .option('--json', 'print JSON')
     .action((options: CreateOptions) =>
-      withPool(async (pool) => {
+      open(async (pool) => {
         const made = await createToken(pool, {
           name: options.name,
           roles: options.role,
@@ -84,7 +56,7 @@ export function tokenCommand(): Command {
     .description('all tokens, without their secrets')
     .option('--json', 'print JSON')
     .action((options: { json?: boolean }) =>
-      withPool(async (pool) => {
+      open(async (pool) => {
         const tokens = await allTokens(pool);
         console.log(options.json === true ? JSON.stringify(tokens) : tokens.map(describe).join('\n'));
       }),
@@ -95,7 +67,7 @@ export function tokenCommand(): Command {
     .argument('<id>', 'as list shows it, not the secret')
     .option('--json', 'print JSON')
     .action((id: string, options: { json?: boolean }) =>
-      withPool(async (pool) => showSecret(await rotateToken(pool, id), options.json === true)),
+      open(async (pool) => showSecret(await rotateToken(pool, id), options.json === true)),
     );
   token
     .command('revoke')
@@ -103,7 +75,7 @@ export function tokenCommand(): Command {
     .argument('<id>', 'as list shows it, not the secret')
     .option('--json', 'print JSON')
     .action((id: string, options: { json?: boolean }) =>
-      withPool(async (pool) => {
+      open(async (pool) => {
         const revoked = await revokeToken(pool, id);
         console.log(options.json === true ? JSON.stringify(revoked) : describe(revoked));
       }),

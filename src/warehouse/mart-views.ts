@@ -8,6 +8,8 @@ export type MartView = {
   options: string | null;
   owner: string;
   comment: string | null;
+  /** Names and comments, quoted for SQL. */
+  columnComments: { name: string; comment: string }[];
   grants: string[];
 };
 
@@ -33,7 +35,10 @@ const dependents = `
 const selectViews = `
   ${dependents}
   select name, pg_get_viewdef(oid) as definition, array_to_string(reloptions, ', ') as options,
-    quote_ident(pg_get_userbyid(relowner)) as owner, quote_literal(obj_description(oid, 'pg_class')) as comment
+    quote_ident(pg_get_userbyid(relowner)) as owner, quote_literal(obj_description(oid, 'pg_class')) as comment,
+    (select coalesce(jsonb_agg(jsonb_build_object('name', quote_ident(a.attname), 'comment', quote_literal(m.description)) order by a.attnum), '[]')
+      from pg_description as m join pg_attribute as a on a.attrelid = m.objoid and a.attnum = m.objsubid
+      where m.classoid = 'pg_class'::regclass and m.objoid = dependent.oid and m.objsubid > 0) as "columnComments"
   from dependent where depth > 0 and relkind = 'v'
   order by depth, name`;
 
@@ -106,10 +111,12 @@ export async function dropViews(client: Client, views: readonly MartView[]): Pro
 }
 
 export async function recreateViews(client: Client, views: readonly MartView[]): Promise<void> {
-  for (const { name, definition, options, owner, comment, grants } of views) {
+  for (const { name, definition, options, owner, comment, columnComments, grants } of views) {
     await client.query(`create view ${name} ${options === null ? '' : `with (${options})`} as ${definition}`);
     await client.query(`alter view ${name} owner to ${owner}`);
     if (comment !== null) await client.query(`comment on view ${name} is ${comment}`);
+    const columns = columnComments.map((one) => `comment on column ${name}.${one.name} is ${one.comment}`);
+    if (columns.length > 0) await client.query(columns.join('; '));
     for (const grant of grants) await client.query(grant);
   }
 }

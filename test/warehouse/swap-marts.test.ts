@@ -38,6 +38,7 @@ async function catalog() {
     order by 1`);
   const columns = await query(`
     select a.attrelid::regclass::text as name, a.attname, a.atttypid::regtype::text as type, a.attnotnull, a.attacl::text as grants,
+      col_description(a.attrelid, a.attnum) as comment,
       pg_get_expr(d.adbin, d.adrelid) as default
     from pg_attribute as a join pg_class as c on c.oid = a.attrelid
     left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
@@ -62,6 +63,7 @@ test('views, grants, owners, comments, indexes and their names survive a rebuild
       from bi.net as n cross join cdm.cursor as c group by 1, 2;
     create view bi."Both" as select b.*, y.receipts from bi.by_month as b join cdm.sales_year as y using (place_id);
     comment on view bi.by_month is 'what it''s about';
+    comment on column bi.by_month.net is 'it''s money';
     alter view bi.net owner to ${role}_owner;
     grant select on cdm.sales_day to ${role}_owner;
     grant select, insert on bi.net to ${role} with grant option;
