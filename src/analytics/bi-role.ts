@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Client, type Database, inTransaction, sqlState } from '../base/db.ts';
 import { CodedError } from '../base/errors.ts';
+import { scramVerifier } from '../database/scram-verifier.ts';
 
 /** All that a BI tool may read; docs/bi.md describes each. */
 export const biViews = [
@@ -46,6 +47,16 @@ function checkName(name: string): void {
   );
 }
 
+const shortestPassword = 12;
+
+function checkPassword(password: string): void {
+  if (password.length >= shortestPassword && /^[ -~]+$/.test(password)) return;
+  throw new CodedError(
+    'invalid_configuration',
+    `the password has to be of ${shortestPassword} printable ASCII characters or more; give another, or none, and one is made`,
+  );
+}
+
 export type BiRole = { name: string; password: string; database: string };
 
 /**
@@ -62,6 +73,7 @@ export async function createBiRole(
   }: { name: string; personal: boolean; password?: string },
 ): Promise<BiRole> {
   checkName(name);
+  checkPassword(password);
   return await withAdvice(() =>
     inTransaction(pool, async (client) => {
       if ((await commentOf(client, name)) !== undefined)
@@ -69,14 +81,13 @@ export async function createBiRole(
           'invalid_configuration',
           `there is a role ${name} already; drop it first (tillstream bi-role drop ${name}), or take another name`,
         );
-      const { rows } = await client.query<{ database: string; quoted: string; secret: string }>({
-        text: 'select current_database() as database, quote_ident(current_database()) as quoted, quote_literal($1::text) as secret',
-        values: [password],
-      });
-      const { database, quoted, secret } = rows[0]!;
-      // A password in a statement that fails must not come to stand in the server's log.
-      await client.query('set local log_min_error_statement = panic').catch(() => {});
-      await client.query(`create role ${name} login connection limit ${connections} password ${secret}`);
+      const { rows } = await client.query<{ database: string; quoted: string }>(
+        'select current_database() as database, quote_ident(current_database()) as quoted',
+      );
+      const { database, quoted } = rows[0]!;
+      await client.query(
+        `create role ${name} login connection limit ${connections} password '${scramVerifier(password)}'`,
+      );
       await client.query(`comment on role ${name} is '${madeHere}'`);
       for (const [setting, value] of Object.entries(settings))
         await client.query(

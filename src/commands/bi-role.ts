@@ -1,7 +1,6 @@
 import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
 import { createBiRole, dropBiRole, grantBiRole } from '../analytics/bi-role.ts';
-import { CodedError } from '../base/errors.ts';
 import { withPool } from './with-pool.ts';
 
 const open = (work: Parameters<typeof withPool>[1]) => withPool('tillstream-bi-role', work);
@@ -9,13 +8,7 @@ const personalOption = ['--personal', 'customers too: their ids, names, tags and
 
 /** The first line of what is piped in. */
 async function readPassword(): Promise<string> {
-  const password = (await text(process.stdin)).split(/\r?\n/)[0]!;
-  if (password.length < 12)
-    throw new CodedError(
-      'invalid_configuration',
-      'the password has under 12 characters; pipe in a longer one',
-    );
-  return password;
+  return (await text(process.stdin)).split(/\r?\n/)[0]!;
 }
 
 type CreateOptions = { personal?: boolean; passwordStdin?: boolean; json?: boolean };
