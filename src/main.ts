@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { setFlagsFromString } from 'node:v8';
 import { Command } from 'commander';
 import { CodedError } from './base/errors.ts';
 import { auditCommand } from './commands/audit.ts';
@@ -13,6 +14,9 @@ import { replayCommand } from './commands/replay.ts';
 import { restoreCommand } from './commands/restore.ts';
 import { startCommand } from './commands/start.ts';
 import { tokenCommand } from './commands/token.ts';
+
+// Batches outlive the young generation and then die: V8 would let three times what lives pile up before it looks.
+setFlagsFromString('--heap-growing-percent=80');
 
 const program = new Command('tillstream')
   .description('takes in every sale a business makes and turns them into live numbers that can be trusted')
