@@ -54,10 +54,10 @@ async function measureYear(program: BenchProgram): Promise<void> {
     await sleep(idleMs);
     report.add('memory of the idle program; limit', program.memory().now, 200, 'MB', '< 1');
     await program.run(['import', tenth]);
-    await program.settle();
+    await program.settle('idle');
     const small = await timeReads(program);
     const { most } = await program.run(['import', rest]);
-    await program.settle();
+    await program.settle('idle');
     const large = await timeReads(program);
     reportReads(report, small, large, settings.imported);
     report.add('most memory of the program in an import; limit', program.memory().most, 400, 'MB', '< 1');

@@ -16,6 +16,11 @@ import { createRollUp } from '../src/warehouse/roll-up.ts';
 export const token = 'admin-token-of-the-bench-only';
 const root = path.join(import.meta.dirname, '..');
 
+const vaultIsBehind = `
+  select from stg.journal as j, dds.cursor as c
+  where c.follower = 'journal' and j.contributions is not null and (j.epoch, j.xid, j.position) > (c.epoch, c.xid, c.position)
+  limit 1`;
+
 /** The program as users run it, in a process and a data folder of its own. */
 export type BenchProgram = {
   url: string;
@@ -23,8 +28,8 @@ export type BenchProgram = {
   pool: Database;
   /** Megabytes the program holds now, and the most it held; PostgreSQL apart. */
   memory(): { now: number; most: number };
-  /** Resolves once every document is folded, rolled up and counted for its customer; `folded`: not the last. */
-  settle(until?: 'folded'): Promise<void>;
+  /** Resolves once every document is folded, rolled up and counted for its customer; `folded`: not the last; `idle`: in the vault too. */
+  settle(until?: 'folded' | 'idle'): Promise<void>;
   /** Runs a command beside the program; answers its output and the most memory it held, in megabytes. */
   run(args: string[]): Promise<{ output: string; most: number }>;
   stop(): Promise<void>;
@@ -79,10 +84,11 @@ export async function startBenchProgram(options: BenchOptions = {}): Promise<Ben
     pool,
     memory: () => memoryOf(child),
     async settle(until) {
-      const followers = until === undefined ? undefined : (['fold'] as const);
+      const followers = until === 'folded' ? (['fold'] as const) : undefined;
       while ((await countTail(pool, 1, followers)) > 0) await sleep(5);
       // The program's own roll-up may hold the lock; what is still marked is not done.
       while ((await pool.query('select from cdm.dirty limit 1')).rowCount! > 0) await rollUp.step();
+      while (until === 'idle' && (await pool.query(vaultIsBehind)).rowCount! > 0) await sleep(100);
     },
     async run(args) {
       const running = command(args, 'pipe');
