@@ -60,15 +60,15 @@ begin
       if unit = 'hour' then
         parts := parts || format(' union all select period, place_id, hour_at, source, payment_method, currency, %s from cdm.sales_hour', figures);
       elsif unit = 'day' and family = 'product' then
-        parts := parts || format(' union all select period, place_id, null, source, payment_method, currency%s, %s from cdm.product_day', own, figures);
+        parts := parts || format(' union all select period, place_id, null::timestamptz as hour_at, source, payment_method, currency%s, %s from cdm.product_day', own, figures);
       else
         parts := parts || format(
-          ' union all select t.period, t.place_id, null, t.source, t.payment_method, t.currency%1$s, %2$s from cdm.%3$s_%4$s as t
+          ' union all select t.period, t.place_id, null::timestamptz as hour_at, t.source, t.payment_method, t.currency%1$s, %2$s from cdm.%3$s_%4$s as t
              where not exists (select from cdm.dirty as n where n.level = %4$L and n.place_id = t.place_id and n.period = t.period)',
           own, figures, family, unit);
         if unit = 'month' then
           parts := parts || format(
-            ' union all select d.period, d.place_id, null, t.source, t.payment_method, t.currency%1$s, %2$s from cdm.dirty as d
+            ' union all select d.period, d.place_id, null::timestamptz as hour_at, t.source, t.payment_method, t.currency%1$s, %2$s from cdm.dirty as d
                cross join lateral (select c.* from cdm.%3$s_day as c
                  where c.place_id = d.place_id and c.period >= d.period and c.period < (d.period + interval ''1 month'')::date
                    %4$s offset 0) as t
@@ -79,7 +79,7 @@ begin
         end if;
         if family <> 'product' then
           parts := parts || format(
-            ' union all select d.period, d.place_id, null, t.source, t.payment_method, t.currency%1$s, %2$s from cdm.dirty as d
+            ' union all select d.period, d.place_id, null::timestamptz as hour_at, t.source, t.payment_method, t.currency%1$s, %2$s from cdm.dirty as d
                cross join lateral (select h.* from cdm.%3$s_hour as h
                  where h.place_id = d.place_id and h.period = d.period offset 0) as t
                where d.level = ''day''',
