@@ -12,7 +12,6 @@ import { migrate, pendingMigrations } from './database/migrate.ts';
 import { openDatabase } from './database/open-database.ts';
 import { parseDocument } from './intake/parse-document.ts';
 import { createReference } from './reference/load-reference.ts';
-import { openRedisReference } from './reference/open-redis-reference.ts';
 import type { RedisReference } from './reference/redis-reference.ts';
 import type { Reference, ReferenceSnapshot } from './reference/reference.ts';
 import type { DailyStore } from './sales/daily-file.ts';
@@ -179,6 +178,7 @@ async function openRedisData(
   if (config.redis === undefined) return undefined;
   const { defaultTimeZone } = config;
   const clock = systemClock;
+  const { openRedisReference } = await import('./reference/open-redis-reference.ts');
   const redis = await openRedisReference(config.redis, { ...opening, log, metrics, clock, defaultTimeZone });
   lifecycle.onStop('redis', () => redis.close());
   return redis;

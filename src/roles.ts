@@ -23,8 +23,6 @@ import { registerDailyRoutes } from './intake/daily-routes.ts';
 import { registerIntakeRoutes } from './intake/routes.ts';
 import type { Jobs } from './jobs/jobs.ts';
 import { registerJobRoutes } from './jobs/routes.ts';
-import { startEgress } from './open-egress.ts';
-import { makeTopics, openKafkaConsumer, openKafkaStream } from './open-stream.ts';
 import { openDailyStore, type Warehouse } from './open-warehouse.ts';
 import { registerCatalogueRoutes } from './reference/catalogue-routes.ts';
 import { registerReferenceRoutes } from './reference/routes.ts';
@@ -146,11 +144,17 @@ export async function openIntakeStream(
 ): Promise<Stream> {
   const { kafka } = config;
   if (kafka === undefined || !roles.includes('collector')) return warehouse.stream;
+  const { makeTopics, openKafkaStream } = await loadKafka();
   await whenUp(() => makeTopics(kafka, log));
   const stream = await openKafkaStream({ config, kafka, warehouse, log, metrics });
   lifecycle.onStop('kafka stream', () => stream.stop());
   check('kafka', stream.ask);
   return stream;
+}
+
+/** Kafka's client takes 60 MB, so who has no Kafka does not load it. */
+async function loadKafka() {
+  return { ...(await import('./open-stream.ts')), ...(await import('./open-egress.ts')) };
 }
 
 /** Opens the routes of the roles of this process. */
@@ -222,6 +226,7 @@ async function startProcessor(context: RoleContext): Promise<void> {
   }
   const { kafka } = config;
   if (kafka === undefined) return;
+  const { makeTopics, openKafkaConsumer, startEgress } = await loadKafka();
   await context.whenUp(() => makeTopics(kafka, log));
   const consumer = await openKafkaConsumer({ config, kafka, warehouse, log, metrics });
   lifecycle.onStop('kafka consumer', () => consumer.stop());
@@ -229,8 +234,8 @@ async function startProcessor(context: RoleContext): Promise<void> {
   startEgress({ config, kafka, warehouse, log, metrics, lifecycle });
 }
 
-/** The fold is never further behind while sales come in as usual; in a bulk load the vault follows afterwards. */
-const vaultWaitsAtRows = 2_000;
+/** Fold and customers are seldom further behind while sales come in as usual; in a bulk load the vault follows afterwards. */
+const vaultWaitsAtRows = 500;
 const vaultIdleMs = 200;
 /** Nobody adds up what the vault is behind, and many small steps cost much more than one. */
 const vaultRestMs = 500;
@@ -241,7 +246,7 @@ async function startVault({ warehouse, config, metrics, log, lifecycle }: RoleCo
   const vault = createVaultFollower({ pool, epoch, identity, reference, parse, log, metrics });
   // Loading goes first: the marts are added up with every answer, the vault waits until they are near.
   const step = async () =>
-    (await countTail(pool, vaultWaitsAtRows, ['fold'])) < vaultWaitsAtRows ? await vault.step() : 0;
+    (await countTail(pool, vaultWaitsAtRows)) < vaultWaitsAtRows ? await vault.step() : 0;
   const following = startFollower({
     ...{ name: 'vault', log, step, fullStep: vault.rowsPerStep },
     ...{ idleMs: vaultIdleMs, restMs: vaultRestMs },

@@ -9,11 +9,11 @@ import { type Config, readConfig } from '../config.ts';
 import { createReplicaFollower } from '../database/follow-replica.ts';
 import { pendingMigrations } from '../database/migrate.ts';
 import { openDatabase } from '../database/open-database.ts';
-import { type RedisConfig, whatIsWrongWithRedis } from '../reference/redis-client.ts';
+import type { RedisConfig } from '../reference/redis-client.ts';
 import { countTail } from '../warehouse/fold.ts';
 import { findFoldHolder } from '../warehouse/fold-holder.ts';
 import { tailLimit } from '../warehouse/gate.ts';
-import { diagnoseKafka, type Finding } from './doctor-kafka.ts';
+import type { Finding } from './doctor-kafka.ts';
 
 const lowDiskBytes = 2 * 1024 ** 3;
 const countedTail = 1_000_000;
@@ -53,7 +53,10 @@ async function diagnose(config: Config): Promise<Finding[]> {
     if (config.databaseReadUrl !== undefined)
       findings.push(await diagnoseReplica(pool, config.databaseReadUrl));
     const isMigrated = (await pendingMigrations(pool)).length === 0;
-    if (config.kafka !== undefined && isMigrated) findings.push(...(await diagnoseKafka(config.kafka, pool)));
+    if (config.kafka !== undefined && isMigrated) {
+      const { diagnoseKafka } = await import('./doctor-kafka.ts');
+      findings.push(...(await diagnoseKafka(config.kafka, pool)));
+    }
   } finally {
     await pool.end();
     await database.close();
@@ -129,6 +132,7 @@ async function diagnoseAudits(pool: Database): Promise<Finding[]> {
 
 /** Orders load without it, so it is no reason to fail. */
 async function diagnoseRedis(redis: RedisConfig, pool: Database): Promise<Finding> {
+  const { whatIsWrongWithRedis } = await import('../reference/redis-client.ts');
   const trouble = await whatIsWrongWithRedis(redis);
   if (trouble !== undefined) return { level: 'warn', text: trouble };
   const wanted = await pool
