@@ -4,7 +4,7 @@ import { CodedError } from '../base/errors.ts';
 import { scramVerifier } from '../database/scram-verifier.ts';
 
 /** All that a BI tool may read; docs/bi.md describes each. */
-export const biViews = [
+const biViews = [
   'cdm.v_sales_hour',
   'cdm.v_sales_day',
   'cdm.v_sales_month',
@@ -19,7 +19,7 @@ export const biViews = [
   'dds.v_sale_line',
 ] as const;
 /** Personal data, only where it is asked for. */
-export const personalViews = [
+const personalViews = [
   'cdm.v_customer',
   'cdm.v_customer_category',
   'cdm.v_customer_product',

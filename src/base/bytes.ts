@@ -19,3 +19,12 @@ export function trimBytes(bytes: Buffer): Buffer {
   while (end > start && isSpace(bytes[end - 1]!)) end--;
   return bytes.subarray(start, end);
 }
+
+export function isJson(body: Buffer): boolean {
+  try {
+    JSON.parse(body.toString('utf8'));
+    return true;
+  } catch {
+    return false;
+  }
+}

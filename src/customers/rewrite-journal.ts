@@ -1,3 +1,4 @@
+import { isJson } from '../base/bytes.ts';
 import { binaryColumn, type Client, type Database, inTransaction, sqlState } from '../base/db.ts';
 import { uuid5 } from '../base/uuid5.ts';
 import type { JobContext, Jobs } from '../jobs/jobs.ts';
@@ -168,15 +169,6 @@ function rewritten(row: Row, person: Person): (Row & { hash: Buffer | null }) | 
   )
     return { ...row, contributions, document: null, hash: null };
   return names ? { ...row, contributions, hash: null } : undefined;
-}
-
-function isJson(body: Buffer): boolean {
-  try {
-    JSON.parse(body.toString('utf8'));
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** No row names the person any more: what was counted stands under the random id alone. */

@@ -12,7 +12,7 @@ export function changePercent(now: number, before: number): number | null {
   return before === 0 ? null : Math.round(((now - before) / Math.abs(before)) * 1000) / 10;
 }
 
-export function sumDays(days: readonly Day[]): Base {
+function sumDays(days: readonly Day[]): Base {
   const sum = { net: 0, sales: 0, receipts: 0 };
   for (const day of days) {
     sum.net += day.net;

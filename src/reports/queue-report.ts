@@ -56,7 +56,7 @@ const selectNewest = `
   where place_id = $1 and date_from = $2 and origin = 'daily_file' order by id desc limit 1`;
 
 /** The report that the file of a place and day asked for last; undefined where none did. */
-export async function findDailyReport(
+async function findDailyReport(
   client: Queryable,
   placeId: string,
   date: string,

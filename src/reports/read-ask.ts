@@ -3,7 +3,7 @@ import { epochDay, parseTimestamp } from '../base/time.ts';
 import type { Ask } from './report-schemas.ts';
 
 /** So that a report reads bounded figures. */
-export const maximumDays = 366;
+const maximumDays = 366;
 
 /** Whether a text is a day of the calendar, `2024-01-31`. */
 function isDay(text: string): boolean {

@@ -53,7 +53,7 @@ const selectNames = `
 const selectPlaceName = 'select place_name as name from ops.place where place_id = $1';
 
 /** The first day that a period is compared with: eight weeks, or whole weeks as long as the period itself. */
-export function historyStart(from: string, to: string): string {
+function historyStart(from: string, to: string): string {
   const weeks = Math.ceil((epochDay(to) - epochDay(from) + 1) / 7);
   return addDays(from, -7 * Math.max(historyWeeks, weeks));
 }

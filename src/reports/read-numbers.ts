@@ -57,7 +57,7 @@ function magnitudeOf(word: string | undefined): number {
 }
 
 /** A comma may divide thousands or decimals, and so may a point: every reading that the form allows. */
-export function readingsOf(text: string): Reading[] {
+function readingsOf(text: string): Reading[] {
   const digits = text.replaceAll(/\D/g, '');
   const readings: Reading[] = [];
   if (/^\d+$|^\d{1,3}(?:([ .,'’])\d{3})(?:\1\d{3})*$/.test(text))

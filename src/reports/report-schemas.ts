@@ -55,7 +55,7 @@ const Facts = Type.Object({
   currencies: Type.Array(CurrencyFacts),
 });
 
-export const reportExample = {
+const reportExample = {
   id: 1,
   date: '2024-01-31T00:00:00Z',
   from: '2024-01-31',

@@ -66,10 +66,7 @@ async function gatherFacts(deps: RunReportDeps, asked: StoredReport): Promise<Re
 }
 
 /** The business date that a place is on, or for all of them the date of the configured zone. */
-export function todayAt(
-  deps: Pick<RunReportDeps, 'reference' | 'clock' | 'config'>,
-  placeId?: string,
-): string {
+function todayAt(deps: Pick<RunReportDeps, 'reference' | 'clock' | 'config'>, placeId?: string): string {
   const nowMs = deps.clock.nowMs();
   const { defaultTimeZone } = deps.config;
   if (placeId === undefined) return localTimeAt(nowMs, defaultTimeZone).slice(0, 10);

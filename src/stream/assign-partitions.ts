@@ -17,7 +17,7 @@ export type AssignmentDeps = {
   onChange: () => void;
 };
 
-export const readerGroup = 'tillstream-processor';
+const readerGroup = 'tillstream-processor';
 const beatMs = 1_000;
 const notPlaced = -1;
 /** The list of partitions is read anew so often, and after any failure. */

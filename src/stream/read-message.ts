@@ -1,3 +1,4 @@
+import { isJson } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Problem } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -78,13 +79,4 @@ function parse(deps: ReadMessageDeps, arrival: Arrival): Incoming {
 function refuse(arrival: Arrival, code: string, message: string): Refused {
   const problem: Problem = { pointer: '', code, message };
   return { ...arrival, verdict: 'rejected', problems: [problem], settled: true };
-}
-
-function isJson(body: Buffer): boolean {
-  try {
-    JSON.parse(body.toString('utf8'));
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -24,15 +24,10 @@ const selectPrograms = `
     and application_name <> all($1::text[])`;
 
 /** Names under which this room itself is connected. */
-export const transferNames = [
-  'tillstream-backup',
-  'tillstream-restore',
-  'tillstream-move',
-  'tillstream-transfer',
-];
+const transferNames = ['tillstream-backup', 'tillstream-restore', 'tillstream-move', 'tillstream-transfer'];
 
 /** The names of other programs of ours that use a database. */
-export async function findPrograms(client: Queryable): Promise<string[]> {
+async function findPrograms(client: Queryable): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>({ text: selectPrograms, values: [transferNames] });
   return rows.map(({ name }) => name);
 }

@@ -33,7 +33,7 @@ const remembered = 200_000;
  * The hubs of one kind: what a batch names for the first time is gathered to be written, and remembered once
  * that is committed.
  */
-export function createHubKeys() {
+function createHubKeys() {
   const stored = new Map<string, Buffer>();
   let fresh = new Map<string, Stored>();
   return {
@@ -58,7 +58,7 @@ export function createHubKeys() {
 }
 
 /** The same for links between hubs that many sales share, by the ids of both. */
-export function createLinkKeys() {
+function createLinkKeys() {
   const stored = new Map<string, Set<string>>();
   let count = 0;
   let fresh: StoredLink[] = [];
