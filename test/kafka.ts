@@ -81,7 +81,8 @@ export async function startTestKafka(
     ...['-Xmx400m', '-XX:+UseSerialGC', '-cp', `${jars}/*`, main],
     ...parameters,
   ];
-  const clusterId = randomBytes(16).toString('base64url');
+  // A word that begins with a dash would be read as an option.
+  const clusterId = `k${randomBytes(16).toString('base64url').slice(1)}`;
   const formatted = spawnSync(
     'java',
     run('kafka.tools.StorageTool', ['format', '-t', clusterId, '-c', file]),
