@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createLog } from '../../src/base/log.ts';
 import { createMetrics } from '../../src/base/metrics.ts';
 import { readConfig } from '../../src/config.ts';
@@ -90,6 +91,13 @@ async function tell(seq: number, payload: unknown = { seq }): Promise<void> {
       values ($1, 'notifications', 'test', $2, $3, $4)`,
     values: [epoch, entity, seq, JSON.stringify(payload)],
   });
+  await untilRead();
+}
+
+/** A follower reads behind the oldest transaction of the whole server, which other test files share. */
+async function untilRead(): Promise<void> {
+  const isWaiting = 'select from ops.outbox where xid >= pg_snapshot_xmin(pg_current_snapshot())';
+  while ((await database.pool.query(isWaiting)).rowCount !== 0) await sleep(20);
 }
 
 const told = () => reader.told.filter(({ key }) => key === entity).map(({ seq }) => seq);
@@ -245,6 +253,7 @@ test('of one entity a lower number is never read after a higher', { skip }, asyn
   assert.deepEqual((await read(late, before.rows[0])).messages, [], 'an older transaction is still running');
   await early.query(insert, [entity, 2]);
   await early.query('commit');
+  await untilRead();
   const places = await pool.query(
     'select epoch, xid::text as xid, position, entity_seq from ops.outbox where entity_key = $1 order by xid',
     [entity],
@@ -276,6 +285,7 @@ test('counters that were sent a day ago are removed, others stay', { skip }, asy
     (await pool.query("select topic from ops.outbox where entity_key = 'old'")).rows.length;
   await pruneOutbox(pool);
   assert.equal(await left(), 2, 'they were not sent yet');
+  await untilRead();
   await drain(sender());
   assert.equal(await pruneOutbox(pool), 1);
   assert.equal(await left(), 1);

@@ -157,7 +157,8 @@ test('of a scheduled job one waits or runs in all programs together; one that fa
   const failed = await until(body.id, 'failed');
   assert.equal(failed.error, 'always');
   fails = false;
-  assert.equal((await call('POST', `/api/jobs/${body.id}/retry`)).status, 202);
+  const retried = await call('POST', `/api/jobs/${body.id}/retry`);
+  assert.equal(retried.status, 202, JSON.stringify(retried.body));
   await until(body.id, 'completed');
   assert.equal(most, 1);
 });
