@@ -12,6 +12,7 @@ import { moveCommand } from './commands/move.ts';
 import { rebuildCommand } from './commands/rebuild.ts';
 import { replayCommand } from './commands/replay.ts';
 import { restoreCommand } from './commands/restore.ts';
+import { sealCommand } from './commands/seal.ts';
 import { startCommand } from './commands/start.ts';
 import { tokenCommand } from './commands/token.ts';
 
@@ -28,6 +29,7 @@ const program = new Command('tillstream')
   .addCommand(replayCommand())
   .addCommand(rebuildCommand())
   .addCommand(auditCommand())
+  .addCommand(sealCommand())
   .addCommand(backupCommand())
   .addCommand(restoreCommand())
   .addCommand(moveCommand())

@@ -37,6 +37,7 @@ export const errorTable = {
   postgres_failed: { status: 500, title: 'PostgreSQL did not start' },
   migration_failed: { status: 500, title: 'A migration failed' },
   transfer_failed: { status: 500, title: 'The backup, restore or move stopped' },
+  seal_refused: { status: 500, title: 'The journal cannot be sealed now' },
   import_failed: { status: 500, title: 'The import stopped' },
 } as const satisfies Record<string, { status: number; title: string }>;
 

@@ -36,5 +36,7 @@ export const errorAdvice: Partial<Record<ErrorCode, string>> = {
   postgres_failed: 'Run tillstream doctor, or set DATABASE_URL to a server of your own.',
   migration_failed: 'Nothing was changed; correct what the message names and start again.',
   transfer_failed: 'Nothing half-made is ever used; correct what the message names and run it again.',
+  seal_refused:
+    'Nothing was changed; do what the message names, look with tillstream seal --dry-run, and run it again.',
   import_failed: 'Correct what the message names and run it again; it goes on where it stopped.',
 };

@@ -80,10 +80,12 @@ async function makeMonths(pool: Database, nowMs: number): Promise<void> {
       const name = `journal_${from.slice(0, 7).replace('-', '_')}`;
       const { rows } = await client.query({
         text: `select to_regclass($1) is not null as made,
-          exists (select from stg.journal_default where received_at >= $2::timestamptz and received_at < $3::timestamptz) as taken`,
+          exists (select from stg.journal_default where received_at >= $2::timestamptz and received_at < $3::timestamptz)
+            or exists (select from ops.seal where before > $2::timestamptz) as taken`,
         values: [`stg.${name}`, `${from}T00:00:00Z`, `${until}T00:00:00Z`],
       });
-      // Rows that the default partition caught before stay there; the month then simply lives in it.
+      // Rows that the default partition caught before stay there; the month then simply lives in it. A month that
+      // is sealed has its partition.
       if (rows[0].made || rows[0].taken) continue;
       await client.query(
         `create table stg.${name} partition of stg.journal for values from ('${from}T00:00:00Z') to ('${until}T00:00:00Z')`,

@@ -183,7 +183,7 @@ async function removeDocument(pool: Database, documentId: number): Promise<void>
 }
 
 /** In steps, so that no transaction is long. */
-async function removeRows(pool: Database, table: 'daily_line' | 'document_chunk', documentId: number) {
+export async function removeRows(pool: Database, table: 'daily_line' | 'document_chunk', documentId: number) {
   const { rows } = await pool.query<{ last: number | null }>(
     `select max(number) as last from stg.${table} where document_id = $1`,
     [documentId],

@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { CodedError } from '../../src/base/errors.ts';
+import { planSeal, sealJournal } from '../../src/warehouse/seal.ts';
+import { ensurePartitions } from '../../src/warehouse/installation.ts';
+import { receipt, startTestProgram, type TestProgram } from '../program.ts';
+import { differencesOf, settleVault } from '../vault/fixture.ts';
+
+let tested: TestProgram;
+const query = async (text: string, values: unknown[] = []) =>
+  (await tested.database.pool.query(text, values)).rows;
+
+const nowMs = Date.now();
+/** The first of the month so many months ago. */
+const monthsAgo = (months: number) => {
+  const now = new Date(nowMs);
+  return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - months, 1));
+};
+const scopeOf = (months: number) => ({ before: monthsAgo(months), identity: 'source' as const });
+const dayMs = 86_400_000;
+
+/** Documents as they arrived then. */
+async function loadAt(receivedAtMs: number, documents: Record<string, unknown>[]) {
+  const { warehouse } = tested.program;
+  const incoming = documents.map((document) =>
+    warehouse.parse({
+      source: 'receipt',
+      receivedAtMs,
+      contentType: 'application/json',
+      body: Buffer.from(JSON.stringify(document)),
+      resolved: warehouse.resolvedDefaults,
+    }),
+  );
+  return (await warehouse.load(incoming)).map((outcome) => outcome.verdict);
+}
+const sale = (id: string, months: number, changes: Record<string, unknown> = {}) =>
+  receipt({
+    transaction_id: id,
+    place_id: `p-${id.length % 3}`,
+    customer_id: `c-${id.at(-1)}`,
+    timestamp: `${monthsAgo(months).toISOString().slice(0, 7)}-05T10:00:00`,
+    ...changes,
+  });
+const line = (price: number) => ({
+  items: [{ product_id: 'p', quantity: 1, price, category: 'c' }],
+  total_amount: price,
+});
+
+const figures = async () => ({
+  hours: await query('select * from cdm.sales_hour order by 1, 2, 3, 4, 5, 6'),
+  products: await query('select * from cdm.product_day order by 1, 2, 3, 4, 5, 6, 7'),
+  counters: await query(
+    'select c.customer_id, u.* from cdm.user_counter as u join cdm.customer as c using (user_no) order by 1, 2, 3, 4',
+  ),
+});
+const settle = async () => {
+  await tested.settle();
+  await settleVault(tested);
+};
+async function assertClean(): Promise<void> {
+  await settle();
+  assert.deepEqual(await tested.audit(), []);
+  assert.deepEqual(await differencesOf(tested), []);
+}
+const steps: string[] = [];
+const deps = () => ({
+  pool: tested.database.pool,
+  sendsOrders: false,
+  nowMs,
+  progress: (step: string) => void steps.push(step),
+});
+const refusal = (pattern: RegExp) => (error: unknown) =>
+  error instanceof CodedError && error.code === 'seal_refused' && pattern.test(error.message);
+
+before(async () => {
+  tested = await startTestProgram();
+  for (let months = 12; months >= 0; months -= 3)
+    await ensurePartitions(tested.database.pool, monthsAgo(months).getTime());
+  for (let months = 13; months >= 1; months--) {
+    const atMs = monthsAgo(months).getTime() + 5 * dayMs;
+    await loadAt(
+      atMs,
+      Array.from({ length: 12 }, (_, index) => sale(`m${months}-${index}`, months)),
+    );
+    // Corrected in the same month, resent, late and contradicted.
+    await loadAt(atMs + dayMs, [sale(`m${months}-1`, months, { revision: 2, ...line(3) })]);
+    await loadAt(atMs + 2 * dayMs, [
+      sale(`m${months}-0`, months),
+      sale(`m${months}-1`, months, { revision: 1, ...line(4) }),
+      sale(`m${months}-2`, months, line(7)),
+    ]);
+    // Corrected a month later, and once more.
+    await loadAt(atMs + 31 * dayMs, [sale(`m${months}-3`, months, { revision: 1, ...line(5) })]);
+    await loadAt(nowMs, [sale(`m${months}-4`, months, { revision: 1, ...line(6) })]);
+  }
+  await settle();
+});
+after(() => tested.stop());
+
+test('it is refused where it may not be', async () => {
+  await assert.rejects(sealJournal(deps(), scopeOf(0)), refusal(/too new.*or an earlier one/));
+  await query("update cdm.touched_until set at_epoch = 0, at_xid = '0'");
+  await query(
+    "insert into cdm.touched_until values ('audit', 0, pg_current_snapshot(), 0, '0', 0) on conflict do nothing",
+  );
+  await assert.rejects(sealJournal(deps(), scopeOf(3)), refusal(/not all .* followed yet \(audit\)/));
+  await query("delete from cdm.touched_until where reader = 'audit'");
+  assert.deepEqual(await query('select from ops.seal'), []);
+});
+
+test('marts, audits and what is registered are as before, and the old months are gone', async () => {
+  const right = await figures();
+  const sales = await query('select * from stg.sale order by 1, 2, 3');
+  const plan = await planSeal(deps(), scopeOf(6));
+  const sealed = await sealJournal(deps(), scopeOf(6));
+  assert.deepEqual(plan.refusals, []);
+  assert.equal(sealed!.sales, plan.sales);
+  assert.equal(sealed!.rowsKept + sealed!.rowsDropped, plan.rows);
+  assert.deepEqual(sealed!.partitions, plan.partitions);
+  assert.equal(plan.sales, 7 * 12);
+  assert.equal(sealed!.rowsKept, 7 * 12);
+  assert.ok(sealed!.bytesFreed > 0);
+  const left = await query(
+    "select c.relname as name from pg_inherits as i join pg_class as c on c.oid = i.inhrelid where i.inhparent = 'stg.journal'::regclass",
+  );
+  assert.ok(left.some(({ name }) => name === 'sealed_sale'));
+  assert.ok(!left.some(({ name }) => plan.partitions.includes(`stg.${name}`)));
+  assert.deepEqual(await figures(), right);
+  assert.deepEqual(await query('select * from stg.sale order by 1, 2, 3'), sales);
+  await assertClean();
+});
