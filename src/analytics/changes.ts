@@ -1,5 +1,7 @@
 import { type Client, type Database, inTransaction } from '../base/db.ts';
+import { CodedError } from '../base/errors.ts';
 import { addDays, resolveTime } from '../base/time.ts';
+import { sealedDay } from '../database/sealed-journal.ts';
 import type { Reference } from '../reference/reference.ts';
 import { changesStatement } from './changes-statement.ts';
 import { findSnapshot } from './snapshot.ts';
@@ -51,16 +53,20 @@ export type ChangesDeps = { reference: Reference; config: { defaultTimeZone: str
 
 /**
  * Every journal row that moved the figures of a day and was not in them when they were reported, in the order in
- * which they were received. Error `not_answerable` where `since` lies before the oldest snapshot.
+ * which they were received. Error `not_answerable` where `since` lies before the oldest snapshot, or before changes that
+ * are sealed.
  */
 export async function readChanges(pool: Database, deps: ChangesDeps, query: ChangesQuery): Promise<Changes> {
   return await inTransaction(
     pool,
     async (client) => {
+      // Taken before the snapshot, so that a seal of the journal cannot fall between the queries.
+      await client.query('lock table cdm.generation in access share mode');
       const since =
         query.since === undefined
           ? await firstReport(client, deps, query)
           : await findSnapshot(client, query.since);
+      if (since !== null) await refuseSealed(client, since);
       if (since === null) return { since, totals: [], changes: [], more: false };
       const { after } = query;
       const { rows } = await client.query({
@@ -74,6 +80,28 @@ export async function readChanges(pool: Database, deps: ChangesDeps, query: Chan
       return { since, totals, changes: changes.slice(0, query.limit), more: changes.length > query.limit };
     },
     'begin isolation level repeatable read read only',
+  );
+}
+
+// A snapshot that saw every sealed row has nothing to miss; of others the changes in between are gone.
+const findSealed = `
+  select max(s.before) as before,
+    (select min(taken_at) from cdm.snapshot as later where finished_at is not null
+      and (later.epoch, pg_snapshot_xmin(later.seen)) > (select epoch, xid from ops.seal order by before desc limit 1)) as from
+  from ops.seal as s cross join cdm.snapshot as asked
+  where asked.taken_at = $1 and (asked.epoch, pg_snapshot_xmin(asked.seen)) <= (s.epoch, s.xid)`;
+
+async function refuseSealed(client: Client, since: Date): Promise<void> {
+  const { rows } = await client.query<{ before: Date | null; from: Date | null }>({
+    text: findSealed,
+    values: [since],
+  });
+  const { before, from } = rows[0]!;
+  if (before === null) return;
+  throw new CodedError(
+    'not_answerable',
+    `what was received before ${sealedDay(before)} is sealed, so what changed since ${since.toISOString()} cannot be told sale by sale; ask with since from ${from?.toISOString() ?? 'the next snapshot'} on`,
+    { members: { can_be_asked: [`since from ${from?.toISOString() ?? 'the next snapshot'} on`] } },
   );
 }
 

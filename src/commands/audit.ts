@@ -6,6 +6,7 @@ import { auditCustomers } from '../customers/audit-customers.ts';
 import { readPendingJobs } from '../jobs/pending-jobs.ts';
 import { auditVault } from '../vault/audit-vault.ts';
 import { type Audited, auditMarts } from '../warehouse/audit.ts';
+import { saySealed } from './say-sealed.ts';
 import { type Opened, withWarehouse } from './with-warehouse.ts';
 
 const waitSeconds = 300;
@@ -14,6 +15,7 @@ const lookAgainMs = 500;
 /** Prints every difference; exit code 1 if there is any. */
 export async function audit({ warehouse, config, signal }: Opened): Promise<void> {
   await waitForReattribution(warehouse.pool, signal);
+  await saySealed(warehouse.pool);
   const started = performance.now();
   const progress = (sales: number) => {
     if (process.stderr.isTTY) process.stderr.write(`\r${sales} sales recomputed`);

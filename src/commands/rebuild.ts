@@ -1,9 +1,11 @@
 import { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
 import { createCustomersRebuild } from '../customers/rebuild-customers.ts';
+import { sealedDay } from '../database/sealed-journal.ts';
 import { rebuildVault } from '../vault/rebuild-vault.ts';
 import * as martViews from '../warehouse/mart-views.ts';
 import { rebuildMarts } from '../warehouse/rebuild.ts';
+import { saySealed } from './say-sealed.ts';
 import { type Opened, withWarehouse } from './with-warehouse.ts';
 
 const progress = (step: string, done: number) => {
@@ -14,6 +16,7 @@ export async function rebuild({ warehouse, config, log, metrics, signal }: Opene
   const started = performance.now();
   const { defaultTimeZone } = config;
   const further = createCustomersRebuild({ ...warehouse, metrics, clock: systemClock, defaultTimeZone });
+  await saySealed(warehouse.pool);
   const result = await rebuildMarts({ ...warehouse, log, metrics, progress, signal, further });
   if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
@@ -32,10 +35,14 @@ async function rebuildTheVault({ warehouse, config, log, metrics, signal }: Open
   const started = performance.now();
   const { identity } = config;
   const options = { ...warehouse, identity, log, metrics, progress, signal, views: martViews };
-  const { rows } = await rebuildVault(options);
+  const { rows, sealed } = await rebuildVault(options);
   if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   console.log(`vault rebuilt: ${rows} journal rows and reference changes followed, ${seconds} s`);
+  if (sealed !== undefined)
+    console.log(
+      `the journal before ${sealedDay(sealed.before)} is sealed: ${sealed.versions} earlier versions of sales, which it has no more, were taken over from the old vault as they were`,
+    );
 }
 
 export function rebuildCommand(): Command {

@@ -96,7 +96,7 @@ const hashChecks = Object.entries(hashes).map(
     from (select *, ${hash} as expected from dds.${table}) as t where t.expected <> t.hashdiff`,
 );
 
-/** Every journal row that tells a version of a sale, up to the cursor, and nothing else. */
+/** Every journal row that tells a version of a sale, up to the cursor, and nothing else but what was sealed since. */
 const journalChecks = [
   `select ${row('s_order_context', "concat_ws(' ', j.source, j.source_id)", 'journal_position', 'j.position::text', "'none'")}
    from stg.journal as j
@@ -104,7 +104,8 @@ const journalChecks = [
      and not exists (select from dds.s_order_context as c where c.journal_position = j.position)`,
   `select ${row('s_order_context', 'c.order_key::text', 'journal_position', "'a row in stg.journal'", 'c.journal_position::text')}
    from dds.s_order_context as c
-   where not exists (select from stg.journal as j where j.position = c.journal_position and ${isBehind})`,
+   where not exists (select from stg.journal as j where j.position = c.journal_position and ${isBehind})
+     and c.load_dt >= coalesce((select max(before) from ops.seal), '-infinity')`,
 ];
 
 const counted = `

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, inTransaction, sqlState } from '../base/db.ts';
+import { copySealedHistory } from './copy-sealed.ts';
 import { createVaultFollower, type VaultDeps, vaultLock } from './load-vault.ts';
 
 const tables = [
@@ -39,6 +40,12 @@ export type RebuildVaultDeps<View> = Omit<VaultDeps, 'schema'> & {
   signal?: AbortSignal;
 };
 
+export type RebuiltVault = {
+  rows: number;
+  /** What was taken over as it was. */
+  sealed: { before: Date; versions: number } | undefined;
+};
+
 const rebuildLock = 7121;
 const turnPauseMs = 300;
 const swapLockTimeout = '500ms';
@@ -47,9 +54,10 @@ const swapPauseMs = 200;
 /**
  * Fills a new vault beside the old one from the journal and the reference history, and puts it in the old one's
  * place. Runs beside a live program; readers see one or the other. Of two rebuilds the second waits for the
- * first. Answers how many journal rows and changes of the history there were.
+ * first. Versions of sales that only the old vault has, since the journal is sealed, are taken over. Answers how many
+ * journal rows and changes of the history there were.
  */
-export async function rebuildVault<View>(deps: RebuildVaultDeps<View>): Promise<{ rows: number }> {
+export async function rebuildVault<View>(deps: RebuildVaultDeps<View>): Promise<RebuiltVault> {
   const guard = await deps.pool.connect();
   try {
     for (;;) {
@@ -57,16 +65,17 @@ export async function rebuildVault<View>(deps: RebuildVaultDeps<View>): Promise<
       if (rows[0].held) break;
       await sleep(turnPauseMs, undefined, deps.signal === undefined ? {} : { signal: deps.signal });
     }
-    return await rebuildInTurn(deps);
+    return await rebuildInTurn(deps, guard);
   } finally {
     guard.release(true);
   }
 }
 
-async function rebuildInTurn<View>(deps: RebuildVaultDeps<View>): Promise<{ rows: number }> {
+async function rebuildInTurn<View>(deps: RebuildVaultDeps<View>, guard: Client): Promise<RebuiltVault> {
   const { pool, signal } = deps;
   try {
     await createNextVault(deps);
+    const sealed = await copySealedHistory(pool, guard, signal);
     const follower = createVaultFollower({ ...deps, schema: 'dds_next' });
     let rows = 0;
     const catchUp = async () => {
@@ -82,7 +91,7 @@ async function rebuildInTurn<View>(deps: RebuildVaultDeps<View>): Promise<{ rows
     // New tables have no statistics, and plans made without them read whole tables.
     for (const table of tables) await pool.query(`analyze dds_next.${table}`);
     await swapVault(deps, catchUp);
-    return { rows };
+    return { rows, sealed };
   } catch (error) {
     await pool.query('drop schema if exists dds_next cascade').catch(() => {});
     throw error;

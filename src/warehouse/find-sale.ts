@@ -1,6 +1,7 @@
 import type { Database } from '../base/db.ts';
 import type { Problem } from '../base/errors.ts';
 import { amountToNumber, currencyDigits } from '../base/money.ts';
+import { readSealedBefore } from '../database/sealed-journal.ts';
 import type { Contribution } from '../sales/contribution.ts';
 import type { Source, Verdict } from '../sales/sale.ts';
 
@@ -16,6 +17,8 @@ export type FoundSale = {
   /** The current document, parsed; null where it is not JSON. */
   document: unknown;
   history: HistoryEntry[];
+  /** Of what arrived before, the history has only how the sale stood then; RFC 3339. */
+  sealedBefore: string | null;
 };
 
 export type HistoryEntry = {
@@ -82,6 +85,7 @@ export async function findSale(
     currency,
     document: parsed(row.document),
     history: entries,
+    sealedBefore: (await readSealedBefore(pool))?.toISOString() ?? null,
   };
 }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Database } from '../base/db.ts';
 import { CodedError } from '../base/errors.ts';
 import type { Config } from '../config.ts';
+import { readSealedBefore } from '../database/sealed-journal.ts';
 import type { App } from '../http/server.ts';
 import type { Arrival, Incoming } from '../sales/sale.ts';
 import type { Stream } from '../stream/stream.ts';
@@ -44,8 +45,14 @@ const rejectedEntry = {
   replay_of: null,
 };
 const Page = Type.Object(
-  { results: Type.Array(Entry), next_cursor: Type.Union([Type.String(), Type.Null()]) },
-  { examples: [{ results: [rejectedEntry], next_cursor: null }] },
+  {
+    results: Type.Array(Entry),
+    next_cursor: Type.Union([Type.String(), Type.Null()]),
+    sealed_before: Type.Union([Type.String(), Type.Null()], {
+      description: 'of what arrived before, only each sale as it stood then is found; the rest was let go',
+    }),
+  },
+  { examples: [{ results: [rejectedEntry], next_cursor: null, sealed_before: null }] },
 );
 const Position = Type.String({ pattern: '^[0-9]{1,18}$' });
 const Query = Type.Object({
@@ -116,7 +123,9 @@ export function registerWarehouseRoutes(app: App, deps: WarehouseRoutesDeps): vo
         limit: limit + 1,
       });
       const results = entries.slice(0, limit);
-      return { results, next_cursor: entries.length > limit ? results.at(-1)!.position : null };
+      const sealedBefore = (await readSealedBefore(pool))?.toISOString() ?? null;
+      const next = entries.length > limit ? results.at(-1)!.position : null;
+      return { results, next_cursor: next, sealed_before: sealedBefore };
     },
   });
 

@@ -47,6 +47,9 @@ function saleSchema(told: Version, example: unknown) {
       currency: Type.Union([Type.String(), Type.Null()]),
       document: Type.Unknown(),
       history: Type.Array(History),
+      sealed_before: Type.Union([Type.String(), Type.Null()], {
+        description: 'of what arrived before, the history has only how the sale stood then',
+      }),
     },
     { examples: [example] },
   );
@@ -70,6 +73,7 @@ function saleNow(sale: FoundSale, told: Version) {
       seen_count: entry.seenCount,
       total_change: entry.totalChange,
     })),
+    sealed_before: sale.sealedBefore,
   };
 }
 
@@ -84,6 +88,7 @@ function exampleOf(id: string, told: Record<string, unknown>, document: unknown,
     currency: 'RUB',
     document,
     history: [{ position: '1', verdict: 'accepted', ...received, ...told, total_change: total }],
+    sealed_before: null,
   };
 }
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { CodedError } from '../../src/base/errors.ts';
-import { planSeal, sealJournal } from '../../src/warehouse/seal.ts';
 import { ensurePartitions } from '../../src/warehouse/installation.ts';
+import { planSeal, sealJournal } from '../../src/warehouse/seal.ts';
 import { receipt, startTestProgram, type TestProgram } from '../program.ts';
 import { differencesOf, settleVault } from '../vault/fixture.ts';
 
