@@ -3,7 +3,7 @@ import type { Database } from '../base/db.ts';
 import { CodedError, type Problem } from '../base/errors.ts';
 import type { Arrival, Incoming, Verdict } from '../sales/sale.ts';
 import type { Stream } from '../stream/stream.ts';
-import { readStored, type StoredDocument } from './search-journal.ts';
+import { noSuchRow, readStored, type StoredDocument } from './search-journal.ts';
 
 export type ReplayDeps = {
   pool: Database;
@@ -33,9 +33,15 @@ const replayable: readonly Verdict[] = ['rejected', 'conflict', 'stale', 'ignore
 export async function replayDocuments(deps: ReplayDeps, request: ReplayRequest): Promise<Replayed[]> {
   const stored = await readStored(deps.pool, request.positions);
   const found = new Map(stored.map((row) => [row.position, row]));
-  const arrivals = request.positions.map((position) =>
-    arrivalOf(found.get(position), position, request, deps.clock.nowMs()),
-  );
+  const { boundPlaceId } = request;
+  const own = (row: StoredDocument | undefined) =>
+    row !== undefined && (boundPlaceId === undefined || row.placeId === boundPlaceId) ? row : undefined;
+  const arrivals: Arrival[] = [];
+  for (const position of request.positions) {
+    const row = own(found.get(position));
+    if (row === undefined) throw await noSuchRow(deps.pool, position);
+    arrivals.push(arrivalOf(row, position, request, deps.clock.nowMs()));
+  }
   const outcomes = await deps.stream.append(
     arrivals.map((arrival) => deps.parse(arrival)),
     request.deadlineMs,
@@ -48,15 +54,7 @@ export async function replayDocuments(deps: ReplayDeps, request: ReplayRequest):
   }));
 }
 
-function arrivalOf(
-  row: StoredDocument | undefined,
-  position: string,
-  request: ReplayRequest,
-  nowMs: number,
-): Arrival {
-  if (row === undefined || (request.boundPlaceId !== undefined && row.placeId !== request.boundPlaceId)) {
-    throw new CodedError('not_found', `the journal has no row ${position}`);
-  }
+function arrivalOf(row: StoredDocument, position: string, request: ReplayRequest, nowMs: number): Arrival {
   if (!replayable.includes(row.verdict)) {
     throw new CodedError(
       'invalid_parameters',

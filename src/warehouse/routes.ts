@@ -9,7 +9,7 @@ import type { Arrival, Incoming } from '../sales/sale.ts';
 import type { Stream } from '../stream/stream.ts';
 import { parsed } from './find-sale.ts';
 import { replayDocuments } from './replay.ts';
-import { readStored, searchJournal } from './search-journal.ts';
+import { noSuchRow, readStored, searchJournal } from './search-journal.ts';
 
 export type WarehouseRoutesDeps = {
   pool: Database;
@@ -167,7 +167,7 @@ export function registerWarehouseRoutes(app: App, deps: WarehouseRoutesDeps): vo
       const [stored] = await readStored(pool, [position]);
       const bound = request.principal.placeId;
       if (stored === undefined || (bound !== undefined && stored.placeId !== bound))
-        throw new CodedError('not_found', `the journal has no row ${position}`);
+        throw await noSuchRow(pool, position);
       return {
         position: stored.position,
         verdict: stored.verdict,

@@ -1,5 +1,6 @@
 import type { Database } from '../base/db.ts';
-import type { Problem } from '../base/errors.ts';
+import { CodedError, type Problem } from '../base/errors.ts';
+import { readSealedBefore, sealedDay } from '../database/sealed-journal.ts';
 import type { Resolved, Source, Verdict } from '../sales/sale.ts';
 
 export type JournalFilter = {
@@ -102,4 +103,14 @@ export async function readStored(pool: Database, positions: readonly string[]): 
     resolved: row.resolved,
     body: row.document,
   }));
+}
+
+/** Error `not_found`; where the journal is sealed, the row may have been there once. */
+export async function noSuchRow(pool: Database, position: string): Promise<CodedError> {
+  const before = await readSealedBefore(pool);
+  const gone =
+    before === undefined
+      ? ''
+      : `; what was received before ${sealedDay(before)} is sealed, and what did not count then is gone`;
+  return new CodedError('not_found', `the journal has no row ${position}${gone}`);
 }

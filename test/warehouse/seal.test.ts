@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { systemClock } from '../../src/base/clock.ts';
 import { CodedError } from '../../src/base/errors.ts';
+import { createLog } from '../../src/base/log.ts';
+import { createMetrics } from '../../src/base/metrics.ts';
+import { createCustomersRebuild } from '../../src/customers/rebuild-customers.ts';
 import { ensurePartitions } from '../../src/warehouse/installation.ts';
+import { rebuildMarts } from '../../src/warehouse/rebuild.ts';
 import { planSeal, sealJournal } from '../../src/warehouse/seal.ts';
 import { receipt, startTestProgram, type TestProgram } from '../program.ts';
 import { differencesOf, settleVault } from '../vault/fixture.ts';
@@ -73,7 +79,7 @@ const refusal = (pattern: RegExp) => (error: unknown) =>
   error instanceof CodedError && error.code === 'seal_refused' && pattern.test(error.message);
 
 before(async () => {
-  tested = await startTestProgram();
+  tested = await startTestProgram({ ERASURE_KEY: 'a-secret-of-the-tests-only-1' });
   for (let months = 12; months >= 0; months -= 3)
     await ensurePartitions(tested.database.pool, monthsAgo(months).getTime());
   for (let months = 13; months >= 1; months--) {
@@ -127,5 +133,85 @@ test('marts, audits and what is registered are as before, and the old months are
   assert.ok(!left.some(({ name }) => plan.partitions.includes(`stg.${name}`)));
   assert.deepEqual(await figures(), right);
   assert.deepEqual(await query('select * from stg.sale order by 1, 2, 3'), sales);
+  await assertClean();
+});
+
+test('a sealed sale is resent, contradicted, corrected and refunded as before', async () => {
+  const id = 'm9-5';
+  const post = (document: Record<string, unknown>) => tested.call('POST', '/api/checks/', document);
+  const verdicts = await loadAt(nowMs, [
+    sale(id, 9),
+    sale(id, 9, line(2)),
+    sale(id, 9, { revision: 1, ...line(2) }),
+    sale('m9-3', 9, { revision: 0 }),
+    sale('m9-3', 9, { revision: 1, ...line(5) }),
+  ]);
+  assert.deepEqual(verdicts, ['duplicate', 'conflict', 'corrected', 'stale', 'duplicate']);
+  const refund = sale('refund-9', 9, { type: 'refund', original_transaction_id: 'm9-6' });
+  assert.equal((await post(refund)).status, 202);
+  assert.equal((await post(sale('m9-7', 9, { revision: 4, ...line(9) }))).status, 202);
+  await assertClean();
+  const { body } = await tested.call('GET', `/api/checks/${id}`);
+  assert.equal(body.document.total_amount, 2);
+  assert.equal(body.sealed_before, monthsAgo(6).toISOString());
+  assert.deepEqual(
+    body.history.map((row: { verdict: string }) => row.verdict),
+    ['accepted', 'duplicate', 'conflict', 'corrected'],
+  );
+});
+
+test('a change of the reference moves sealed sales, and an erasure reaches them', async () => {
+  await tested.call('PUT', '/api/places/p-1', { since: 'beginning', time_zone: 'Asia/Tokyo' });
+  const until = async (condition: () => Promise<boolean>) => {
+    while (!(await condition())) await sleep(20);
+  };
+  await until(async () => (await tested.program.jobs.pending('reattribute')) === 0);
+  await settle();
+  assert.ok((await query("select from stg.journal where verdict = 'reattributed'")).length > 20);
+  assert.deepEqual(await tested.audit(), []);
+  const erased = await tested.call('DELETE', '/api/customers/c-5');
+  assert.ok(erased.status < 300, JSON.stringify(erased.body));
+  await until(async () => (await tested.program.jobs.pending('erase-customer')) === 0);
+  await assertClean();
+  const named = `select position from stg.journal
+    where position('"c-5"'::bytea in document) > 0 or contributions::text like '%"c-5"%'`;
+  assert.deepEqual(await query(named), []);
+  assert.deepEqual(await loadAt(nowMs, [sale('m9-5', 9, { revision: 1, ...line(2) })]), ['duplicate']);
+});
+
+test('a second seal goes on where the first one ended', async () => {
+  const right = await figures();
+  const sealed = await sealJournal(deps(), scopeOf(3));
+  assert.ok(sealed!.partitions.includes('stg.sealed_sale'));
+  assert.equal(sealed!.sales, 10 * 12);
+  assert.equal(await sealJournal(deps(), scopeOf(3)), undefined);
+  assert.equal(await sealJournal(deps(), scopeOf(6)), undefined);
+  assert.deepEqual(await figures(), right);
+  await assertClean();
+  assert.deepEqual(await query("select from pg_trigger where tgname = 'seal_change'"), []);
+  assert.deepEqual(await query("select from pg_namespace where nspname = 'stg_next'"), []);
+});
+
+test('what was dropped is told as such', async () => {
+  const journal = await tested.call('GET', '/api/journal?limit=1');
+  assert.equal(journal.body.sealed_before, monthsAgo(3).toISOString());
+  const gone = await tested.call('GET', '/api/journal/14');
+  assert.equal(gone.status, 404);
+  assert.match(gone.body.detail, /is sealed, and what did not count then is gone/);
+});
+
+test('a rebuild begins with what is sealed and gives the same figures', async () => {
+  const right = await figures();
+  const { reference, parse, epoch } = tested.program.warehouse;
+  const rebuilt = await rebuildMarts({
+    ...{ pool: tested.database.pool, reference, parse, epoch },
+    ...{ log: createLog('silent'), metrics: createMetrics(), progress: () => {} },
+    further: createCustomersRebuild({
+      ...tested.program.warehouse,
+      ...{ metrics: createMetrics(), clock: systemClock, defaultTimeZone: 'UTC' },
+    }),
+  });
+  assert.deepEqual([rebuilt.recomputed, rebuilt.repaired], [0, 0]);
+  assert.deepEqual(await figures(), right);
   await assertClean();
 });
