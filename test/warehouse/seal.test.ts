@@ -13,6 +13,7 @@ import { receipt, startTestProgram, type TestProgram } from '../program.ts';
 import { differencesOf, settleVault } from '../vault/fixture.ts';
 
 let tested: TestProgram;
+let stalePosition: number;
 const query = async (text: string, values: unknown[] = []) =>
   (await tested.database.pool.query(text, values)).rows;
 
@@ -100,6 +101,8 @@ before(async () => {
     await loadAt(nowMs, [sale(`m${months}-4`, months, { revision: 1, ...line(6) })]);
   }
   await settle();
+  const stale = await query("select min(position) as position from stg.journal where verdict = 'stale'");
+  stalePosition = stale[0].position;
 });
 after(() => tested.stop());
 
@@ -195,7 +198,7 @@ test('a second seal goes on where the first one ended', async () => {
 test('what was dropped is told as such', async () => {
   const journal = await tested.call('GET', '/api/journal?limit=1');
   assert.equal(journal.body.sealed_before, monthsAgo(3).toISOString());
-  const gone = await tested.call('GET', '/api/journal/14');
+  const gone = await tested.call('GET', `/api/journal/${stalePosition}`);
   assert.equal(gone.status, 404);
   assert.match(gone.body.detail, /is sealed, and what did not count then is gone/);
 });
