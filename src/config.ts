@@ -5,6 +5,7 @@ import type { LogLevel } from './base/log.ts';
 import { isCurrency } from './base/money.ts';
 import { isTimeZone } from './base/time.ts';
 import { type ClusterConfig, readClusterConfig, readDatabaseAddress } from './cluster-config.ts';
+import { type NotifyConfig, readNotifyConfig } from './notify-config.ts';
 import { readOlderVariables } from './older-variables.ts';
 import { type ReportConfig, readReportConfig } from './report-config.ts';
 
@@ -15,9 +16,11 @@ export type RetentionDays = {
   rejectedBodies: number;
   pulse: number;
   snapshots: number;
+  deliveries: number;
 };
 
 export type Config = ClusterConfig &
+  NotifyConfig &
   ReportConfig & {
     host: string;
     port: number;
@@ -137,6 +140,7 @@ function readRetention(
     rejectedBodies: days('RETENTION_REJECTED_BODIES_DAYS', 0),
     pulse,
     snapshots: days('RETENTION_SNAPSHOTS_DAYS', 400),
+    deliveries: days('RETENTION_DELIVERIES_DAYS', 90),
   };
 }
 
@@ -161,6 +165,7 @@ export function readConfig(given: Environment = process.env): Config {
   const secret = (name: string) => readSecret(env, name, report);
   const config: Config = {
     ...readClusterConfig({ env, report, integer, flag, oneOf, secret }),
+    ...readNotifyConfig({ env, report, flag, secret }),
     ...readReportConfig({ env, report, integer, oneOf }),
     host: env.HOST || '127.0.0.1',
     port: integer('PORT', 8080, 0, 65_535),

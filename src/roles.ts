@@ -23,6 +23,8 @@ import { registerDailyRoutes } from './intake/daily-routes.ts';
 import { registerIntakeRoutes } from './intake/routes.ts';
 import type { Jobs } from './jobs/jobs.ts';
 import { registerJobRoutes } from './jobs/routes.ts';
+import { registerChannelRoutes } from './notify/channel-routes.ts';
+import { registerDeliveryRoutes } from './notify/delivery-routes.ts';
 import { openDailyStore, type Warehouse } from './open-warehouse.ts';
 import { registerCatalogueRoutes } from './reference/catalogue-routes.ts';
 import { registerReferenceRoutes } from './reference/routes.ts';
@@ -99,6 +101,8 @@ const parts: Record<ProgramRole, Part> = {
       registerJobRoutes,
       registerAuditRoutes,
       registerReportRoutes,
+      registerChannelRoutes,
+      registerDeliveryRoutes,
     ],
   },
   worker: { rooms: [], start: startWorker },

@@ -6,7 +6,16 @@ import { test } from 'node:test';
 const root = path.resolve(import.meta.dirname, '..');
 
 /** Which rooms of src a room may import. An edge that is not here is a decision to be made, not a detail. */
-const capabilities = ['intake', 'warehouse', 'analytics', 'imports', 'customers', 'vault', 'reports'];
+const capabilities = [
+  'intake',
+  'warehouse',
+  'analytics',
+  'imports',
+  'customers',
+  'vault',
+  'reports',
+  'notify',
+];
 const below = ['base', 'sales', 'stream', 'http', 'auth', 'jobs', 'reference', 'database'];
 const allowed: Record<string, readonly string[]> = {
   base: [],
@@ -24,6 +33,7 @@ const allowed: Record<string, readonly string[]> = {
   customers: [...below, 'config.ts'],
   vault: [...below],
   reports: [...below, 'warehouse', 'config.ts', 'report-config.ts'],
+  notify: [...below, 'config.ts', 'notify-config.ts'],
   transfer: ['base', 'database', 'jobs'],
   commands: [
     ...below,
@@ -35,10 +45,11 @@ const allowed: Record<string, readonly string[]> = {
     'roles.ts',
     'start-program.ts',
   ],
-  'config.ts': ['base', 'cluster-config.ts', 'older-variables.ts', 'report-config.ts'],
+  'config.ts': ['base', 'cluster-config.ts', 'notify-config.ts', 'older-variables.ts', 'report-config.ts'],
   'older-variables.ts': [],
   'cluster-config.ts': [],
   'report-config.ts': [],
+  'notify-config.ts': [],
   'open-warehouse.ts': [...below, ...capabilities, 'config.ts'],
   'roles.ts': [
     ...below,

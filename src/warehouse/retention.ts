@@ -16,20 +16,35 @@ export type RetentionDeps = {
 };
 
 /** Rows that went, by what they were; bodies that were emptied. */
-export type Retained = Record<'outbox' | 'audits' | 'rejected_bodies' | 'pulse' | 'snapshots', number>;
+export type Retained = Record<
+  'outbox' | 'audits' | 'rejected_bodies' | 'pulse' | 'snapshots' | 'deliveries',
+  number
+>;
 
 /** A transaction so short that nobody notices it. */
 const rowsPerStep = 5_000;
 const bodiesPerStep = 500;
 
+// Whoever takes an event has it before it goes: the broker all of them, else the notifier what is for channels.
 const deleteOutbox = `
   delete from ops.outbox where position in (
     select o.position from ops.outbox as o
     where o.created_at < now() - make_interval(days => $1)
-      and (not $2 or (o.epoch, o.xid, o.position) <= (select c.epoch, c.xid, c.position from ops.egress_cursor as c where c.sink = 'outbox'))
+      and (not ($2 or o.topic = 'notifications') or (o.epoch, o.xid, o.position) <= (
+        select c.epoch, c.xid, c.position from ops.egress_cursor as c
+        where c.sink = case when $2 then 'outbox' else 'notifier' end))
     order by o.created_at limit ${rowsPerStep})`;
 
 const deleteAudits = 'delete from ops.audit where finished_at < now() - make_interval(days => $1)';
+
+// The last ones to tell that an event was delivered, so they outlive it in the outbox.
+const deleteDeliveries = `
+  delete from ops.delivery where delivery_id in (
+    select d.delivery_id from ops.delivery as d
+    where d.state <> 'waiting' and d.ended_at < now() - make_interval(days => $1)
+      and not exists (
+        select from ops.outbox as o where o.topic = 'notifications' and o.payload->>'event_id' = d.event_id::text)
+    order by d.ended_at limit ${rowsPerStep})`;
 
 // The journal is in parts by month of receipt, and its rows are found by (position, received_at).
 const emptyBodies = `
@@ -59,7 +74,7 @@ const deletePulse = `
 /** Takes away what has been kept long enough, a little at a time. Run again, it goes on where it stopped. */
 export async function applyRetention(deps: RetentionDeps): Promise<Retained> {
   const { pool, days, signal } = deps;
-  const done: Retained = { outbox: 0, audits: 0, rejected_bodies: 0, pulse: 0, snapshots: 0 };
+  const done: Retained = { outbox: 0, audits: 0, rejected_bodies: 0, pulse: 0, snapshots: 0, deliveries: 0 };
   const note = (kind: keyof Retained, rows: number) => {
     done[kind] += rows;
     if (rows > 0) deps.metrics.retentionRows.inc({ kind }, rows);
@@ -72,6 +87,8 @@ export async function applyRetention(deps: RetentionDeps): Promise<Retained> {
     await dropBodies(pool, days.rejectedBodies, (rows) => note('rejected_bodies', rows));
   if (days.pulse > 0) await dropPulse(pool, days.pulse, (rows) => note('pulse', rows));
   if (days.snapshots > 0) await thinSnapshots(pool, days.snapshots, (rows) => note('snapshots', rows));
+  if (days.deliveries > 0)
+    await untilLess(pool, deleteDeliveries, [days.deliveries], (rows) => note('deliveries', rows));
   deps.log.info({ ...done, days }, 'what was kept long enough is gone');
   return done;
 }

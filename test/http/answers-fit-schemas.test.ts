@@ -7,7 +7,11 @@ import { receipt, startTestProgram, type TestProgram } from '../program.ts';
 
 let tested: TestProgram;
 before(async () => {
-  tested = await startTestProgram({ ERASURE_KEY: 'a key for erasures, of the tests only' });
+  tested = await startTestProgram({
+    ERASURE_KEY: 'a key for erasures, of the tests only',
+    SMTP_URL: 'smtp://127.0.0.1:1',
+    SMTP_FROM: 'till@example.com',
+  });
 });
 after(() => tested.stop());
 
@@ -59,6 +63,19 @@ test('answers are as the description says, members and all', async () => {
     ['GET', '/api/jobs/', '/api/jobs/'],
     ['GET', '/api/jobs/none', '/api/jobs/{id}'],
     ['GET', '/api/audits/', '/api/audits/'],
+  );
+  const mail = { kind: 'email', to: ['ops@example.com'] };
+  calls.push(
+    ['PUT', '/api/channels/hook', '/api/channels/{id}', { kind: 'webhook', url: 'https://203.0.114.1/' }],
+    ['PUT', '/api/channels/hook', '/api/channels/{id}', { kind: 'webhook', url: 'https://203.0.114.2/' }],
+    ['PUT', '/api/channels/mail', '/api/channels/{id}', mail],
+    ['POST', '/api/channels/mail/test', '/api/channels/{id}/test'],
+    ['GET', '/api/channels/', '/api/channels/'],
+    ['GET', '/api/channels/mail', '/api/channels/{id}'],
+    ['DELETE', '/api/channels/mail', '/api/channels/{id}'],
+    ['GET', '/api/deliveries/', '/api/deliveries/'],
+    ['GET', '/api/deliveries/?state=lost', '/api/deliveries/'],
+    ['GET', '/api/deliveries/1', '/api/deliveries/{id}'],
   );
   const problem = Compile(api.components.schemas.Problem);
   for (const [method, url, path, body] of calls) {

@@ -14,21 +14,31 @@ before(async () => {
 after(() => tested.stop());
 
 const metrics = createMetrics();
-const never: RetentionDays = { outbox: 0, jobs: 0, rejectedBodies: 0, pulse: 0, snapshots: 0 };
+const never: RetentionDays = { outbox: 0, jobs: 0, rejectedBodies: 0, pulse: 0, snapshots: 0, deliveries: 0 };
 const apply = (days: Partial<RetentionDays>, sendsOutbox = false) =>
   applyRetention({
     ...{ pool: tested.database.pool, days: { ...never, ...days }, sendsOutbox },
     ...{ log: createLog('silent'), metrics },
   });
 const query = async (text: string) => (await tested.database.pool.query(text)).rows;
-const nothing = { outbox: 0, audits: 0, rejected_bodies: 0, pulse: 0, snapshots: 0 };
+const nothing = { outbox: 0, audits: 0, rejected_bodies: 0, pulse: 0, snapshots: 0, deliveries: 0 };
 
 test('nothing goes where nothing is set, and before the first sale nothing is noted', async () => {
   assert.deepEqual(await apply({}), nothing);
-  assert.deepEqual(await apply({ outbox: 1, jobs: 1, rejectedBodies: 1, pulse: 90, snapshots: 1 }), nothing);
+  assert.deepEqual(
+    await apply({ outbox: 1, jobs: 1, rejectedBodies: 1, pulse: 90, snapshots: 1, deliveries: 1 }),
+    nothing,
+  );
   assert.deepEqual(await query('select from ops.retention'), []);
   const { retention } = readConfig({ RETENTION_PULSE_DAYS: '90', RETENTION_OUTBOX_DAYS: '7' });
-  assert.deepEqual(retention, { outbox: 7, jobs: 30, rejectedBodies: 0, pulse: 90, snapshots: 400 });
+  assert.deepEqual(retention, {
+    outbox: 7,
+    jobs: 30,
+    rejectedBodies: 0,
+    pulse: 90,
+    snapshots: 400,
+    deliveries: 90,
+  });
   assert.throws(
     () => readConfig({ RETENTION_PULSE_DAYS: '89' }),
     /RETENTION_PULSE_DAYS is 89; give at least 90/,
