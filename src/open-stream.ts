@@ -3,12 +3,14 @@ import type { Log } from './base/log.ts';
 import type { Metrics } from './base/metrics.ts';
 import type { KafkaConfig } from './cluster-config.ts';
 import type { Config } from './config.ts';
+import { takeMessages } from './notify/take-messages.ts';
 import type { Warehouse } from './open-warehouse.ts';
 import { createKafkaConsumer, type KafkaConsumer } from './stream/kafka-consumer.ts';
 import { createKafkaStream } from './stream/kafka-stream.ts';
 import { createTopicsClient } from './stream/kafka-topics.ts';
 import { readMessage } from './stream/read-message.ts';
 import { readStreamKey } from './stream/stream-offsets.ts';
+import { createTopicFollower } from './stream/topic-follower.ts';
 import { findVerdicts } from './warehouse/find-verdicts.ts';
 
 export type StreamOptions = {
@@ -19,11 +21,11 @@ export type StreamOptions = {
   metrics: Metrics;
 };
 
-/** Makes the topics that documents come in by. Error `stream_unavailable`. */
-export async function makeTopics(kafka: KafkaConfig, log: Log): Promise<void> {
+/** Makes those topics that are missing. Error `stream_unavailable`. */
+export async function makeTopics(kafka: KafkaConfig, names: readonly string[], log: Log): Promise<void> {
   const topics = createTopicsClient(kafka);
   try {
-    const made = await topics.ensure([kafka.topics.transactions, kafka.topics.orders]);
+    const made = await topics.ensure(names);
     if (made.length > 0) log.info({ topics: made, partitions: kafka.partitions }, 'topics were made');
   } finally {
     await topics.close();
@@ -54,5 +56,18 @@ export async function openKafkaConsumer(options: StreamOptions): Promise<KafkaCo
   return createKafkaConsumer({
     ...{ kafka, pool, load, admit, log, metrics },
     read: (message) => readMessage(reading, message),
+  });
+}
+
+/** What the notifier reads. */
+export function openNotifications(
+  options: StreamOptions,
+  onTaken: () => void,
+): { ask(): Promise<string>; stop(): Promise<void> } {
+  const { kafka, warehouse, log, metrics } = options;
+  return createTopicFollower({
+    ...{ kafka, topic: kafka.topics.notifications, group: 'tillstream-notifier' },
+    ...{ pool: warehouse.pool, log, metrics, onTaken },
+    take: (client, messages) => takeMessages(client, messages, { log, metrics }),
   });
 }

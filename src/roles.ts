@@ -11,6 +11,7 @@ import { CodedError } from './base/errors.ts';
 import type { Lifecycle } from './base/lifecycle.ts';
 import type { Log } from './base/log.ts';
 import type { Metrics } from './base/metrics.ts';
+import type { KafkaConfig } from './cluster-config.ts';
 import type { Config } from './config.ts';
 import { workTagJobs } from './customers/apply-tag-rule.ts';
 import { workErasures } from './customers/rewrite-journal.ts';
@@ -25,6 +26,10 @@ import type { Jobs } from './jobs/jobs.ts';
 import { registerJobRoutes } from './jobs/routes.ts';
 import { registerChannelRoutes } from './notify/channel-routes.ts';
 import { registerDeliveryRoutes } from './notify/delivery-routes.ts';
+import { followOutbox } from './notify/follow-outbox.ts';
+import { createNotifier } from './notify/notifier.ts';
+import { createSecrets } from './notify/secrets.ts';
+import { createSender } from './notify/sender.ts';
 import { openDailyStore, type Warehouse } from './open-warehouse.ts';
 import { registerCatalogueRoutes } from './reference/catalogue-routes.ts';
 import { registerReferenceRoutes } from './reference/routes.ts';
@@ -47,7 +52,7 @@ import { registerWarehouseRoutes } from './warehouse/routes.ts';
 import { registerSaleRoutes } from './warehouse/sale-routes.ts';
 
 /** Every role that there is, in the order in which they start. */
-export const programRoles = ['processor', 'vault', 'worker', 'collector', 'analytics'] as const;
+export const programRoles = ['processor', 'vault', 'worker', 'notifier', 'collector', 'analytics'] as const;
 export type ProgramRole = (typeof programRoles)[number];
 
 /** What the roles of one process share. */
@@ -106,6 +111,7 @@ const parts: Record<ProgramRole, Part> = {
     ],
   },
   worker: { rooms: [], start: startWorker },
+  notifier: { rooms: [], start: startNotifications },
 };
 
 /** The roles of a list such as `collector,processor`; all of them where it is left out. Error `invalid_configuration`. */
@@ -149,12 +155,15 @@ export async function openIntakeStream(
   const { kafka } = config;
   if (kafka === undefined || !roles.includes('collector')) return warehouse.stream;
   const { makeTopics, openKafkaStream } = await loadKafka();
-  await whenUp(() => makeTopics(kafka, log));
+  await whenUp(() => makeTopics(kafka, documentTopics(kafka), log));
   const stream = await openKafkaStream({ config, kafka, warehouse, log, metrics });
   lifecycle.onStop('kafka stream', () => stream.stop());
   check('kafka', stream.ask);
   return stream;
 }
+
+/** What documents come in by. */
+const documentTopics = ({ topics }: KafkaConfig) => [topics.transactions, topics.orders];
 
 /** Kafka's client takes 60 MB, so who has no Kafka does not load it. */
 async function loadKafka() {
@@ -231,7 +240,7 @@ async function startProcessor(context: RoleContext): Promise<void> {
   const { kafka } = config;
   if (kafka === undefined) return;
   const { makeTopics, openKafkaConsumer, startEgress } = await loadKafka();
-  await context.whenUp(() => makeTopics(kafka, log));
+  await context.whenUp(() => makeTopics(kafka, documentTopics(kafka), log));
   const consumer = await openKafkaConsumer({ config, kafka, warehouse, log, metrics });
   lifecycle.onStop('kafka consumer', () => consumer.stop());
   context.check('stream', consumer.ask);
@@ -267,6 +276,34 @@ async function startWorker({ warehouse, jobs, config, log, metrics }: RoleContex
   await workMaintenance({ pool, epoch, parse, config, log, metrics, further: auditVaultDays }, jobs);
   await workReports({ pool, reference, log, metrics, config, clock: systemClock }, jobs);
   await workMorningReports({ pool, config, clock: systemClock }, jobs);
+}
+
+/** Nobody waits for a notification as for an answer, but a second is long enough. */
+const notificationsIdleMs = 500;
+
+/** Takes notifications from the topic, or where no Kafka carries them from the outbox, and sends them. */
+async function startNotifications(context: RoleContext): Promise<void> {
+  const { warehouse, config, log, metrics, lifecycle } = context;
+  const { pool, epoch } = warehouse;
+  const secrets = createSecrets({ pool, secretsKey: config.secretsKey });
+  const notifier = createNotifier({ pool, send: createSender({ config, secrets }), log, metrics });
+  lifecycle.onStop('notifier', () => notifier.stop());
+  const { kafka } = config;
+  if (kafka === undefined) {
+    const step = async () => {
+      const rows = await followOutbox({ pool, epoch, log, metrics });
+      if (rows > 0) notifier.poke();
+      return rows;
+    };
+    const following = startFollower({ name: 'notifications', log, step, idleMs: notificationsIdleMs });
+    lifecycle.onStop('notifications', () => following.stop());
+    return;
+  }
+  const { makeTopics, openNotifications } = await loadKafka();
+  await context.whenUp(() => makeTopics(kafka, [kafka.topics.notifications], log));
+  const reading = openNotifications({ config, kafka, warehouse, log, metrics }, notifier.poke);
+  lifecycle.onStop('notifications', () => reading.stop());
+  context.check('notifications', reading.ask);
 }
 
 /** For users and restaurants that Redis did not have, or did not tell, when they were first named. */

@@ -66,6 +66,7 @@ async function joinKafka(): Promise<{ env: Record<string, string>; leave: () => 
       KAFKA_PARTITIONS: '3',
       TOPIC_TRANSACTIONS: `transactions-${name}`,
       TOPIC_ORDERS: `orders-${name}`,
+      TOPIC_NOTIFICATIONS: `notifications-${name}`,
     },
     async leave() {
       if (--programsOnKafka > 0) return;

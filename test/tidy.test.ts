@@ -61,7 +61,10 @@ const allowed: Record<string, readonly string[]> = {
     'open-warehouse.ts',
   ],
   'open-egress.ts': ['base', 'stream', 'warehouse', 'config.ts', 'cluster-config.ts', 'open-warehouse.ts'],
-  'open-stream.ts': ['base', 'stream', 'warehouse', 'config.ts', 'cluster-config.ts', 'open-warehouse.ts'],
+  'open-stream.ts': [
+    ...['base', 'stream', 'warehouse', 'notify'],
+    ...['config.ts', 'cluster-config.ts', 'open-warehouse.ts'],
+  ],
   'start-program.ts': ['base', 'auth', 'http', 'jobs', 'config.ts', 'open-warehouse.ts', 'roles.ts'],
   'main.ts': ['base', 'commands'],
 };

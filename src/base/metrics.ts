@@ -1,6 +1,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+/** From an event to its receiver: as a rule a second or two, at worst a day. */
+const deliverySeconds = [0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200, 21_600, 86_400];
 const sizes = [1, 4, 16, 64, 256, 1024, 4096];
 
 /** What a batch of documents passes in each role; a series of every stage is there from the start. */
@@ -9,6 +11,7 @@ const stages = {
   processor: ['read', 'admit', 'reference', 'load', 'fold', 'roll-up'],
   worker: ['reattribute', 'snapshot', 'audit', 'retention', 'write-report'],
   vault: ['write'],
+  notifier: ['take', 'send'],
 } as const;
 
 /** Every metric of the program, made once at start and handed to the parts that move them. */
@@ -117,6 +120,43 @@ export function createMetrics() {
       name: 'tillstream_reports_total',
       help: 'Reports by author (model, program) and, where a model was asked in vain, why',
       labelNames: ['author', 'fallback'],
+      registers,
+    }),
+    notifications: new Counter({
+      name: 'tillstream_notifications_total',
+      help: 'Notifications that the notifier took up: taken, ignored (they name no channel), unreadable',
+      labelNames: ['result'],
+      registers,
+    }),
+    deliveries: new Counter({
+      name: 'tillstream_deliveries_total',
+      help: 'Attempts to deliver by kind of channel and outcome: delivered, retry, failed (for good)',
+      labelNames: ['kind', 'outcome'],
+      registers,
+    }),
+    deliverySeconds: new Histogram({
+      name: 'tillstream_delivery_seconds',
+      help: 'Time from an event to its delivery by kind of channel',
+      labelNames: ['kind'],
+      buckets: deliverySeconds,
+      registers,
+    }),
+    deliveriesWaiting: new Gauge({
+      name: 'tillstream_deliveries_waiting',
+      help: 'Deliveries that are not sent yet, those that are tried again included, by kind of channel',
+      labelNames: ['kind'],
+      registers,
+    }),
+    deliveryOldestSeconds: new Gauge({
+      name: 'tillstream_delivery_oldest_seconds',
+      help: 'Age of the oldest event that waits to be delivered by kind of channel',
+      labelNames: ['kind'],
+      registers,
+    }),
+    channelsFailing: new Gauge({
+      name: 'tillstream_channels_failing',
+      help: 'Channels whose last delivery did not come through, or that were switched off for it, by kind',
+      labelNames: ['kind'],
       registers,
     }),
     httpSeconds: new Histogram({

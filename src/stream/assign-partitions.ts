@@ -11,13 +11,14 @@ export type AssignmentDeps = {
   topics: TopicsClient;
   names: readonly string[];
   readerId: string;
+  /** Deals the partitions out among its readers; named in the metrics. */
+  group: string;
   log: Log;
   metrics: Metrics;
   /** Partitions came, went or can be read again. */
   onChange: () => void;
 };
 
-const readerGroup = 'tillstream-processor';
 const beatMs = 1_000;
 const notPlaced = -1;
 /** The list of partitions is read anew so often, and after any failure. */
@@ -25,8 +26,9 @@ const beatsPerList = 10;
 
 /** Which partitions this processor reads, and where each stands: looked at each second. */
 export function createAssignment(deps: AssignmentDeps) {
-  const { pool, topics, log, metrics, readerId } = deps;
-  const readers = createReaders({ pool, readerId });
+  const { pool, topics, log, metrics, readerId, group } = deps;
+  const readers = createReaders({ pool, readerId, group });
+  const labelsOf = ({ topic, partition }: TopicPartition) => ({ group, topic, partition: String(partition) });
   const held = new Map<string, HeldPartition>();
   /** Their offset in the database may not be what is thought. */
   const doubted = new Set<HeldPartition>();
@@ -193,10 +195,6 @@ export function createAssignment(deps: AssignmentDeps) {
 function byName(one: TopicPartition, other: TopicPartition): number {
   if (one.topic !== other.topic) return one.topic < other.topic ? -1 : 1;
   return one.partition - other.partition;
-}
-
-function labelsOf({ topic, partition }: TopicPartition) {
-  return { group: readerGroup, topic, partition: String(partition) };
 }
 
 /** What is told where documents were removed from a log before they were loaded. */

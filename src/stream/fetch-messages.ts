@@ -7,6 +7,8 @@ import { kafkaConnection } from './kafka-connection.ts';
 export type FetcherDeps = {
   kafka: KafkaConfig;
   topics: readonly string[];
+  /** For the broker's log. */
+  group: string;
   held: () => Iterable<HeldPartition>;
   /** Something was taken up. */
   onMessages: () => void;
@@ -31,9 +33,9 @@ const offsetOutOfRange = 1;
 /** Keeps one request open at each broker that leads partitions with room; `pump` after anything has changed. */
 export function createFetcher(deps: FetcherDeps) {
   const consumer = new Consumer({
-    ...kafkaConnection(deps.kafka, 'tillstream-processor'),
+    ...kafkaConnection(deps.kafka, deps.group),
     // Partitions are dealt out by the database, so the group is never joined.
-    groupId: 'tillstream-processor',
+    groupId: deps.group,
     retries: 0,
     connectTimeout: 2_000,
   });

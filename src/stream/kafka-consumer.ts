@@ -27,6 +27,7 @@ export type KafkaConsumerDeps = {
   metrics: Metrics;
 };
 
+const group = 'tillstream-processor';
 const batchDocuments = 2_000;
 const batchBytes = 16 * 1024 * 1024;
 /** One batch is written while the other is read; each with partitions of its own. */
@@ -48,9 +49,12 @@ export function createKafkaConsumer(deps: KafkaConsumerDeps) {
   const names = [kafka.topics.transactions, kafka.topics.orders];
   const topics = createTopicsClient(kafka);
   const readerId = randomUUID();
-  const assignment = createAssignment({ ...{ pool, topics, names, readerId, log, metrics }, onChange: wake });
+  const assignment = createAssignment({
+    ...{ pool, topics, names, readerId, group, log, metrics },
+    onChange: wake,
+  });
   const fetcher = createFetcher({
-    ...{ kafka, topics: names, held: assignment.held, log },
+    ...{ kafka, topics: names, group, held: assignment.held, log },
     onMessages: wake,
     onOutOfRange: assignment.check,
     onFailure: assignment.doubt,

@@ -5,7 +5,7 @@ const goneAfterMs = 5_000;
 
 const beat = `
   with me as (
-    insert into stg.stream_reader (reader_id, seen_at) values ($1, clock_timestamp())
+    insert into stg.stream_reader (reader_id, seen_at, reader_group) values ($1, clock_timestamp(), $3)
     on conflict (reader_id) do update set seen_at = excluded.seen_at
   ),
   gone as (
@@ -15,20 +15,20 @@ const beat = `
       for update skip locked)
   )
   select reader_id::text from stg.stream_reader
-  where seen_at >= clock_timestamp() - $2 * interval '1 millisecond' and reader_id <> $1`;
+  where seen_at >= clock_timestamp() - $2 * interval '1 millisecond' and reader_id <> $1 and reader_group = $3`;
 
 /**
- * Who reads the topics. A processor says each second that it lives; the partitions are dealt out in the order
+ * Who reads the topics of a group. A reader says each second that it lives; the partitions are dealt out in the order
  * of the ids. For a moment two of them may hold one partition: the offsets in the database decide between them.
  */
-export function createReaders(deps: { pool: Database; readerId: string }) {
+export function createReaders(deps: { pool: Database; readerId: string; group: string }) {
   return {
-    /** Answers the ids of all readers that live, this one included, in their order. */
+    /** Answers the ids of all readers of the group that live, this one included, in their order. */
     async beat(): Promise<string[]> {
       const { rows } = await deps.pool.query<{ reader_id: string }>({
         name: 'beat',
         text: beat,
-        values: [deps.readerId, goneAfterMs],
+        values: [deps.readerId, goneAfterMs, deps.group],
       });
       return [...rows.map((row) => row.reader_id), deps.readerId].sort();
     },

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { binaryColumn, type Client, type Database } from '../base/db.ts';
-import type { Incoming, Origin } from '../sales/sale.ts';
+import type { Origin } from '../sales/sale.ts';
 
 export type PartitionId = { topicId: string; topic: string; partition: number };
 
@@ -27,7 +27,7 @@ const moveOffsets = `
  * Moves the offsets of every partition that the documents came from, each only from where the first of them
  * expects it. Fails with `OffsetsMoved` where one stands elsewhere; the transaction then has to be rolled back.
  */
-export async function moveStreamOffsets(client: Client, documents: readonly Incoming[]): Promise<void> {
+export async function moveStreamOffsets(client: Client, documents: readonly Placed[]): Promise<void> {
   const spans = spansOf(documents);
   const { rowCount } = await client.query({
     name: 'move-stream-offsets',
@@ -42,9 +42,12 @@ export async function moveStreamOffsets(client: Client, documents: readonly Inco
   if (rowCount !== spans.length) throw new OffsetsMoved('another processor has moved these offsets');
 }
 
+/** A document or a message that came out of a topic. */
+type Placed = { origin?: Origin | undefined };
+
 type Span = { topicId: string; partition: number; from: number; after: number };
 
-function spansOf(documents: readonly Incoming[]): Span[] {
+function spansOf(documents: readonly Placed[]): Span[] {
   const spans = new Map<string, Span>();
   for (const { origin } of documents) {
     if (origin === undefined) throw new Error('a document of the stream has no origin');
