@@ -38,14 +38,16 @@ export async function post(options: PostOptions): Promise<Answer> {
     headers: { ...options.headers, 'content-length': Buffer.byteLength(options.body) },
     signal,
   });
+  let settle: (() => void) | undefined;
   request.on('error', (error) => {
+    if (settle !== undefined) return settle();
     if (options.signal?.aborted) return reject(options.signal.reason);
     reject(timeout.aborted ? new Error(`no answer within ${options.timeoutMs / 1000} s`) : error);
   });
   request.on('response', (response) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
-    const settle = () => {
+    const finish = () => {
       resolve({
         status: response.statusCode ?? 0,
         headers: response.headers,
@@ -53,13 +55,14 @@ export async function post(options: PostOptions): Promise<Answer> {
       });
       request.destroy();
     };
+    settle = finish;
     response.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
       bytes += chunk.length;
-      if (bytes > answerBytes) settle();
+      if (bytes > answerBytes) finish();
     });
-    response.on('end', settle);
-    response.on('error', settle);
+    response.on('end', finish);
+    response.on('error', finish);
   });
   request.end(options.body);
   return await promise;

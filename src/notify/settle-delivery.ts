@@ -31,11 +31,12 @@ export async function settleDelivery(pool: Database, claimed: Claimed, ended: En
   const { delivery_id: id, channel_id: channelId, lease_id: leaseId, attempt_count: attempt } = claimed;
   const { result, status, error, durationMs, delayMs, settled = [], isGone = false } = ended;
   await inTransaction(pool, async (client) => {
+    // The channel first, as whoever puts or deletes it does: two that wait for each other would both fail.
+    if (result === 'delivered') await client.query({ text: noteWorks, values: [channelId] });
+    else await client.query({ text: noteFails, values: [channelId, error, isGone] });
     await client.query({ text: noteAttempt, values: [id, attempt, durationMs, result, status, error] });
     const state = result === 'retry' ? 'waiting' : result;
     await client.query({ text: settle, values: [id, leaseId, state, delayMs ?? 0, error, settled] });
-    if (result === 'delivered') await client.query({ text: noteWorks, values: [channelId] });
-    else await client.query({ text: noteFails, values: [channelId, error, isGone] });
     if (isGone) await skipDeliveries(client, channelId);
   });
 }
