@@ -105,7 +105,12 @@ function explanationOf(event: NotificationEvent): string[] {
 /** One line of a text that others chose, none of it able to begin another line. */
 function textOf(value: unknown): string | undefined {
   if (typeof value !== 'string' || value === '') return undefined;
-  return cut(value.toWellFormed().replace(/\p{C}+/gu, ' '));
+  return cut(
+    value
+      .toWellFormed()
+      .replace(/[\p{C}\s]+/gu, ' ')
+      .trim(),
+  );
 }
 
 const cut = (text: string) =>
