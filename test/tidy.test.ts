@@ -40,6 +40,7 @@ const allowed: Record<string, readonly string[]> = {
     ...capabilities,
     'transfer',
     'config.ts',
+    'notify-config.ts',
     'cluster-config.ts',
     'open-warehouse.ts',
     'roles.ts',

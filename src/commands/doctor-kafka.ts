@@ -113,7 +113,7 @@ async function checkOffsets(
 
 async function countReaders(pool: Queryable): Promise<Finding> {
   const { rows } = await pool.query(
-    "select count(*) as alive from stg.stream_reader where seen_at > now() - interval '5 seconds'",
+    "select count(*) as alive from stg.stream_reader where seen_at > now() - interval '5 seconds' and reader_group = 'tillstream-processor'",
   );
   const alive: number = rows[0].alive;
   if (alive > 0) return { level: 'ok', text: `processors that read the topics: ${alive}` };

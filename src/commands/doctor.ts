@@ -13,6 +13,7 @@ import type { RedisConfig } from '../reference/redis-client.ts';
 import { countTail } from '../warehouse/fold.ts';
 import { findFoldHolder } from '../warehouse/fold-holder.ts';
 import { tailLimit } from '../warehouse/gate.ts';
+import { diagnoseChannels } from './doctor-channels.ts';
 import type { Finding } from './doctor-kafka.ts';
 
 const lowDiskBytes = 2 * 1024 ** 3;
@@ -53,6 +54,7 @@ async function diagnose(config: Config): Promise<Finding[]> {
     if (config.databaseReadUrl !== undefined)
       findings.push(await diagnoseReplica(pool, config.databaseReadUrl));
     const isMigrated = (await pendingMigrations(pool)).length === 0;
+    if (isMigrated) findings.push(...(await diagnoseChannels(pool, config)));
     if (config.kafka !== undefined && isMigrated) {
       const { diagnoseKafka } = await import('./doctor-kafka.ts');
       findings.push(...(await diagnoseKafka(config.kafka, pool)));

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { inTransaction } from '../../src/base/db.ts';
 import { createLog } from '../../src/base/log.ts';
 import { createMetrics } from '../../src/base/metrics.ts';
 import { findDelivery, listDeliveries, resendDelivery } from '../../src/notify/deliveries.ts';
@@ -8,6 +9,7 @@ import { createNotifier, type Notifier, type NotifierDeps } from '../../src/noti
 import { putChannel } from '../../src/notify/put-channel.ts';
 import { createSecrets } from '../../src/notify/secrets.ts';
 import { createSender } from '../../src/notify/sender.ts';
+import { takeMessages } from '../../src/notify/take-messages.ts';
 import { resolveWithSystem } from '../../src/notify/target.ts';
 import { settleInstallation } from '../../src/warehouse/installation.ts';
 import { createTestDatabase, type TestDatabase } from '../postgres.ts';
@@ -227,6 +229,38 @@ test('what another notifier took up and never ended is taken over, and its late 
   late.resolve();
   await frozen.stop();
   assert.deepEqual(await states(), ['delivered']);
+});
+
+test('a message of the topic that cannot be read or stored holds up no other', async () => {
+  const values = [
+    Buffer.from('no JSON'),
+    null,
+    Buffer.from('[]'),
+    Buffer.from(JSON.stringify(alertEvent({ channels: [channel], place_name: 'a\u0000b' }))),
+    Buffer.from(JSON.stringify(alertEvent({ channels: [channel], event_id: 'none' }))),
+    Buffer.from(JSON.stringify(alertEvent({ channels: [channel], id: 'good' }))),
+  ];
+  const unreadable = async () =>
+    (await metrics.notifications.get()).values.find(({ labels }) => labels.result === 'unreadable')?.value ??
+    0;
+  const before = await unreadable();
+  await inTransaction(database.pool, (client) =>
+    takeMessages(
+      client,
+      values.map((value, offset) => ({
+        value,
+        headers: [[Buffer.from('entity-seq'), Buffer.from('12')]],
+        origin: { topicId: '', topic: 'notifications', partition: 0, offset, from: offset },
+      })),
+      { log, metrics },
+    ),
+  );
+  const { rows } = await database.pool.query({
+    text: 'select entity_key, entity_seq from ops.delivery where channel_id = $1',
+    values: [channel],
+  });
+  assert.deepEqual(rows, [{ entity_key: 'alert:good', entity_seq: 12 }]);
+  assert.equal((await unreadable()) - before, 5);
 });
 
 test('what happens is counted', async () => {

@@ -63,6 +63,24 @@ test('events go by age; where a broker takes them, only those it has', async () 
   );
 });
 
+test('what is for channels stays until the notifier has it, and a delivery outlives its event', async () => {
+  const eventId = '3f0c3d52-8f5e-4c39-9d7f-5a1d7f1f9a52';
+  await query('delete from ops.outbox');
+  await query(`
+    insert into ops.outbox (epoch, topic, event, entity_key, entity_seq, payload, created_at)
+    select 1, t.topic, 'alert.fired', 'a', 1, '{"event_id": "${eventId}"}', now() - interval '9 days'
+    from unnest(array['notifications', 'tags']) as t(topic)`);
+  await query(`
+    insert into ops.delivery (event_id, channel_id, event, entity_key, entity_seq, payload, state, event_at, ended_at)
+    select e.event_id, 'ops', 'alert.fired', 'a', 1, '{}', e.state, now(), now() - interval '9 days'
+    from (values (uuid '${eventId}', 'delivered'), (gen_random_uuid(), 'failed'), (gen_random_uuid(), 'waiting')) as e(event_id, state)`);
+  await query("update ops.egress_cursor set (epoch, xid, position) = (0, '0', 0) where sink = 'notifier'");
+  assert.deepEqual(await apply({ outbox: 5, deliveries: 5 }), { ...nothing, outbox: 1, deliveries: 1 });
+  await query("update ops.egress_cursor set epoch = 2 where sink = 'notifier'");
+  assert.deepEqual(await apply({ outbox: 5, deliveries: 5 }), { ...nothing, outbox: 1, deliveries: 1 });
+  assert.deepEqual(await query('select state from ops.delivery'), [{ state: 'waiting' }]);
+});
+
 test('rejected documents lose their body, stay in the journal, and are known when they come again', async () => {
   const bad = { ...receipt({ transaction_id: 'bad' }), items: [] };
   assert.equal((await tested.call('POST', '/api/checks/', bad)).status, 422);
