@@ -45,7 +45,9 @@ test('a start with a DEFAULT_PLACE that is too long names it, beside whatever el
 });
 
 test('.env.example names every variable that is read, and its values are the defaults', () => {
-  const sources = ['src/config.ts', 'src/cluster-config.ts', 'src/report-config.ts'];
+  const sources = ['config', 'cluster-config', 'notify-config', 'report-config'].map(
+    (name) => `src/${name}.ts`,
+  );
   const read = sources.map((file) => readFileSync(file, 'utf8')).join();
   const names = [...read.matchAll(/env\.([A-Z_]+)|\(\s*(?:env, )?'([A-Z][A-Z_]+)'/g)].map(
     (match) => match[1] ?? match[2]!,

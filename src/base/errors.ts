@@ -22,6 +22,7 @@ export const errorTable = {
   conflict: { status: 409, title: 'Another document of the same version was first' },
   already_collected: { status: 409, title: 'The sales of this day were already sent' },
   not_retryable: { status: 409, title: 'The job cannot be started now' },
+  channel_off: { status: 409, title: 'The channel takes nothing now' },
   stale: { status: 409, title: 'A newer version is already registered' },
   too_many_requests: { status: 429, title: 'The token sends faster than its limit' },
   overloaded: { status: 503, title: 'The warehouse is behind; try again' },

@@ -22,6 +22,7 @@ export const errorAdvice: Partial<Record<ErrorCode, string>> = {
   conflict: 'The first document stands. To change the sale, send it with a higher revision.',
   already_collected: 'The first file of the day stands. To correct it, send the new one with ?replace=true.',
   not_retryable: 'It runs, waits or is done already: look at it under GET /api/jobs/.',
+  channel_off: 'Put the channel again, with what it is to be: PUT /api/channels/{id}. Then send it anew.',
   stale: 'A newer version of the sale counts already; there is nothing to do.',
   too_many_requests: 'Wait as long as Retry-After says.',
   overloaded: 'Wait as long as Retry-After says and send the same again; nothing counts twice.',

@@ -91,7 +91,7 @@ const resend = `
 
 /**
  * Sends a delivery now and anew, under the id that it had, so that a receiver that has it may know it. Errors:
- * `not_found`; `not_retryable` where its channel takes nothing.
+ * `not_found`; `channel_off` where its channel takes nothing.
  */
 export async function resendDelivery(pool: Database, deliveryId: number): Promise<FoundDelivery> {
   return await inTransaction(pool, async (client) => {
@@ -102,7 +102,7 @@ export async function resendDelivery(pool: Database, deliveryId: number): Promis
     });
     if (rows[0]?.enabled !== true)
       throw new CodedError(
-        'not_retryable',
+        'channel_off',
         `the channel ${channelId} is ${rows[0] === undefined ? 'gone' : 'switched off'}; put it again first`,
       );
     await client.query({ text: resend, values: [deliveryId] });

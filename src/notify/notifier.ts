@@ -28,7 +28,7 @@ const usualIdleMs = 1_000;
 const watchIdleMs = 5_000;
 /** What is under way at once: to one channel, and to all of them. */
 const perChannel = 4;
-const mostSending = 64;
+const mostSending = 256;
 /** What is under way at the end gets so long; then it is given back. */
 const graceMs = 1_000;
 

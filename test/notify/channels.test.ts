@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { diagnoseChannels } from '../../src/commands/doctor-channels.ts';
 import { createSecrets, ForeignSecret } from '../../src/notify/secrets.ts';
 import { startTestProgram, type TestProgram } from '../program.ts';
 import { alertEvent, tellEvents, until } from './events.ts';
@@ -151,4 +152,21 @@ test('what was encrypted under another key is told of, and what a key reads belo
   const { body } = await tested.call('POST', '/api/channels/hook/test');
   assert.equal(body.delivered, false);
   assert.match(body.error, /another SECRETS_KEY/);
+});
+
+test('doctor names the channels through which nothing comes', async () => {
+  const { pool } = tested.database;
+  await put('broken', { kind: 'webhook', url: 'http://127.0.0.1:1/' });
+  await pool.query(
+    "update ops.channel set failing_since = now(), last_error = 'connect ECONNREFUSED' where channel_id = 'broken'",
+  );
+  await pool.query(
+    "update ops.channel set enabled = false, disabled_reason = 'gone' where channel_id = 'made'",
+  );
+  const findings = await diagnoseChannels(pool, { ...tested.config, smtp: undefined });
+  const text = findings.map((finding) => `${finding.level} ${finding.text}`).join('\n');
+  assert.match(text, /^ok channels: \d+, deliveries that wait: 0\n/);
+  assert.match(text, /warn channel broken \(webhook\) has failed since 2.*connect ECONNREFUSED/);
+  assert.match(text, /warn channel made \(webhook\) was switched off: gone/);
+  assert.match(text, /warn channel mail \(email\) needs SMTP_URL/);
 });
