@@ -7,6 +7,7 @@ export type EventText = { title: string; lines: string[] };
 
 type Fields = Record<string, unknown>;
 const mostDrivers = 5;
+const limitKinds = ['threshold', 'refunds', 'audit', 'lag'];
 const mostCharacters = 300;
 
 /** In the language of the channel; times in `timeZone`. Members that are missing are left out. */
@@ -17,20 +18,28 @@ export function describeEvent(event: NotificationEvent, language: Language, time
   const isAlert = event.type === 'alert.fired' || event.type === 'alert.resolved';
   if (!isAlert) return { title: `Tillstream: ${cut(event.type)}`, lines: explanationOf(event) };
   const form = formatters(event, language, timeZone);
-  const state = event.type === 'alert.fired' ? words.fired : words.resolved;
+  const isNews = event.type === 'alert.fired';
+  const state = isNews ? words.fired : words.resolved;
+  const explained = howExplained(event, language);
   const about = [textOf(event.place_name) ?? textOf(event.place_id) ?? words.everyPlace];
   for (const scope of [event.product_id, event.category]) about.push(...[textOf(scope) ?? []].flat());
   const name = textOf(event.rule_name) ?? textOf(event.metric) ?? '';
   return {
     title: `${state}: ${name} (${about.join(', ')})`,
     lines: [
-      // Whoever explains an alert does so in English; the figures speak every language.
-      ...(language === 'en' ? explanationOf(event) : []),
-      ...figureLines(event, words, form),
+      ...(explained === 'in another language' ? [] : explanationOf(event)),
+      ...(explained === 'so' ? [] : figureLines(event, words, form)),
       ...timeLines(event, words, form),
-      ...(event.type === 'alert.fired' ? driverLines(event, words, form) : []),
+      ...(explained === 'so' || !isNews ? [] : driverLines(event, words, form)),
     ],
   };
+}
+
+/** A rule explains its alerts in a language of its own; where it does not say in which, figures stand beside it. */
+function howExplained(event: NotificationEvent, language: Language): 'so' | 'in another language' | 'unsaid' {
+  const told = textOf(event.language);
+  if (told === undefined) return 'unsaid';
+  return told === language && explanationOf(event).length > 0 ? 'so' : 'in another language';
 }
 
 type Form = ReturnType<typeof formatters>;
@@ -58,10 +67,9 @@ function figureLines(event: NotificationEvent, words: EventWords, form: Form): s
   if (typeof value === 'number') {
     const isOver = typeof threshold === 'number' && value > threshold;
     const bound = (text: string) => (isOver ? words.above(text) : words.below(text));
-    const than =
-      typeof threshold === 'number' && event.type === 'alert.fired'
-        ? `, ${bound(form.amount(threshold))}`
-        : '';
+    // Elsewhere the limit is of another unit than the value: percent, or how far from usual.
+    const isLimit = typeof threshold === 'number' && limitKinds.includes(String(event.kind));
+    const than = isLimit && event.type === 'alert.fired' ? `, ${bound(form.amount(threshold))}` : '';
     lines.push(`${capital(name)}: ${form.amount(value)}${than}`);
   }
   if (typeof baseline === 'number') lines.push(`${words.usual}: ${form.amount(baseline)}`);

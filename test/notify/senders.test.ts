@@ -114,6 +114,21 @@ test('a mail says what happened in the language of its channel, under one Messag
   assert.match(text, /- товар Latte & co: 12 вместо 40/);
 });
 
+test('an alert is told in the words of its rule where they are of the language of the channel', async () => {
+  const texts: string[] = [];
+  for (const language of [undefined, 'en', 'ru'])
+    for (const type of ['alert.fired', 'alert.resolved']) {
+      const event = alertEvent({ language, type });
+      await send(sendEmail, { ...mail(['one@example.com']), event });
+      texts.push(bodyOf(smtp.mails.at(-1)!));
+    }
+  const has = (pattern: RegExp) => texts.map((text) => pattern.test(text));
+  assert.deepEqual(has(/net is 812.5/), [true, true, true, true, false, false]);
+  assert.deepEqual(has(/Net sales: 812.5/), [true, true, false, false, true, true]);
+  assert.deepEqual(has(/below 1,000/), [true, false, false, false, true, false]);
+  assert.deepEqual(has(/- product Latte/), [true, false, false, false, true, false]);
+});
+
 test('what a mail server refuses for good is not tried again, each recipient gets a mail once', async () => {
   const outcome = async (reply: (command: string) => string | undefined, to = ['one@example.com']) => {
     smtp.replyWith(reply);
