@@ -100,28 +100,6 @@ export function createMetrics() {
       labelNames: ['table'],
       registers,
     }),
-    retentionRows: new Counter({
-      name: 'tillstream_retention_rows_total',
-      help: 'Rows that retention took away or emptied, by what they are',
-      labelNames: ['kind'],
-      registers,
-    }),
-    replicaUp: new Gauge({
-      name: 'tillstream_replica_up',
-      help: '1 while analytics reads from the replica of DATABASE_READ_URL, 0 while the primary answers for it',
-      registers,
-    }),
-    replicaLagSeconds: new Gauge({
-      name: 'tillstream_replica_lag_seconds',
-      help: 'How far the replica is behind the primary',
-      registers,
-    }),
-    reports: new Counter({
-      name: 'tillstream_reports_total',
-      help: 'Reports by author (model, program) and, where a model was asked in vain, why',
-      labelNames: ['author', 'fallback'],
-      registers,
-    }),
     notifications: new Counter({
       name: 'tillstream_notifications_total',
       help: 'Notifications that the notifier took up: taken, ignored (they name no channel), unreadable',
@@ -157,6 +135,28 @@ export function createMetrics() {
       name: 'tillstream_channels_failing',
       help: 'Channels whose last delivery did not come through, or that were switched off for it, by kind',
       labelNames: ['kind'],
+      registers,
+    }),
+    retentionRows: new Counter({
+      name: 'tillstream_retention_rows_total',
+      help: 'Rows that retention took away or emptied, by what they are',
+      labelNames: ['kind'],
+      registers,
+    }),
+    replicaUp: new Gauge({
+      name: 'tillstream_replica_up',
+      help: '1 while analytics reads from the replica of DATABASE_READ_URL, 0 while the primary answers for it',
+      registers,
+    }),
+    replicaLagSeconds: new Gauge({
+      name: 'tillstream_replica_lag_seconds',
+      help: 'How far the replica is behind the primary',
+      registers,
+    }),
+    reports: new Counter({
+      name: 'tillstream_reports_total',
+      help: 'Reports by author (model, program) and, where a model was asked in vain, why',
+      labelNames: ['author', 'fallback'],
       registers,
     }),
     httpSeconds: new Histogram({

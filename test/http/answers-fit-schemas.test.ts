@@ -44,6 +44,19 @@ test('answers are as the description says, members and all', async () => {
     ['GET', '/healthz', '/healthz'],
     ['GET', '/readyz', '/readyz'],
   ];
+  const mail = { kind: 'email', to: ['ops@example.com'] };
+  calls.push(
+    ['PUT', '/api/channels/hook', '/api/channels/{id}', { kind: 'webhook', url: 'https://203.0.114.1/' }],
+    ['PUT', '/api/channels/hook', '/api/channels/{id}', { kind: 'webhook', url: 'https://203.0.114.2/' }],
+    ['PUT', '/api/channels/mail', '/api/channels/{id}', mail],
+    ['POST', '/api/channels/mail/test', '/api/channels/{id}/test'],
+    ['GET', '/api/channels/', '/api/channels/'],
+    ['GET', '/api/channels/mail', '/api/channels/{id}'],
+    ['DELETE', '/api/channels/mail', '/api/channels/{id}'],
+    ['GET', '/api/deliveries/', '/api/deliveries/'],
+    ['GET', '/api/deliveries/?state=lost', '/api/deliveries/'],
+    ['GET', '/api/deliveries/1', '/api/deliveries/{id}'],
+  );
   const rule = { tag: 't', scope: 'total', metric: 'spent', threshold: 1 };
   calls.push(
     ['POST', '/api/checks/', '/api/checks/', receipt({ transaction_id: 'of-guest', customer_id: 'guest' })],
@@ -63,19 +76,6 @@ test('answers are as the description says, members and all', async () => {
     ['GET', '/api/jobs/', '/api/jobs/'],
     ['GET', '/api/jobs/none', '/api/jobs/{id}'],
     ['GET', '/api/audits/', '/api/audits/'],
-  );
-  const mail = { kind: 'email', to: ['ops@example.com'] };
-  calls.push(
-    ['PUT', '/api/channels/hook', '/api/channels/{id}', { kind: 'webhook', url: 'https://203.0.114.1/' }],
-    ['PUT', '/api/channels/hook', '/api/channels/{id}', { kind: 'webhook', url: 'https://203.0.114.2/' }],
-    ['PUT', '/api/channels/mail', '/api/channels/{id}', mail],
-    ['POST', '/api/channels/mail/test', '/api/channels/{id}/test'],
-    ['GET', '/api/channels/', '/api/channels/'],
-    ['GET', '/api/channels/mail', '/api/channels/{id}'],
-    ['DELETE', '/api/channels/mail', '/api/channels/{id}'],
-    ['GET', '/api/deliveries/', '/api/deliveries/'],
-    ['GET', '/api/deliveries/?state=lost', '/api/deliveries/'],
-    ['GET', '/api/deliveries/1', '/api/deliveries/{id}'],
   );
   const problem = Compile(api.components.schemas.Problem);
   for (const [method, url, path, body] of calls) {
