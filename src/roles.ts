@@ -38,6 +38,7 @@ import { registerReportRoutes } from './reports/report-routes.ts';
 import { workReports } from './reports/run-report.ts';
 import { workMorningReports } from './reports/schedule-reports.ts';
 import { startFollower } from './stream/follow.ts';
+import { watchFollowerLag } from './stream/follower-lag.ts';
 import type { Stream } from './stream/stream.ts';
 import { auditVaultDays } from './vault/audit-days.ts';
 import { createVaultFollower } from './vault/load-vault.ts';
@@ -45,6 +46,7 @@ import { registerAuditRoutes } from './warehouse/audit-routes.ts';
 import { registerDailyReadRoutes } from './warehouse/daily-routes.ts';
 import { countTail } from './warehouse/fold.ts';
 import { watchFoldHolder } from './warehouse/fold-holder.ts';
+import { tailLimit } from './warehouse/gate.ts';
 import { workMaintenance } from './warehouse/maintenance.ts';
 import { tidyDaily } from './warehouse/name-daily.ts';
 import { createReattribution } from './warehouse/reattribute.ts';
@@ -232,6 +234,9 @@ async function startProcessor(context: RoleContext): Promise<void> {
   const { config, warehouse, metrics, log, lifecycle } = context;
   const holder = watchFoldHolder({ pool: warehouse.pool, metrics, log });
   lifecycle.onStop('fold holder', () => holder.stop());
+  const { pool } = warehouse;
+  const lag = watchFollowerLag({ pool, metrics, log, countRows: () => countTail(pool, 2 * tailLimit) });
+  lifecycle.onStop('follower lag', () => lag.stop());
   const { redis } = warehouse;
   if (redis !== undefined) {
     const looking = startFollower({ name: 'redis', log, step: redis.look, idleMs: lookIdleMs });

@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -82,6 +83,12 @@ export function createMetrics() {
       help: 'Journal rows not yet folded into the marts',
       registers,
     }),
+    followerLagSeconds: new Gauge({
+      name: 'tillstream_follower_lag_seconds',
+      help: 'Age of the oldest sale that fold, customers or vault have not taken yet, as processors see it; 0 where there is none',
+      labelNames: ['follower'],
+      registers,
+    }),
     foldHeldSeconds: new Gauge({
       name: 'tillstream_fold_held_seconds',
       help: 'Age of the transaction that holds the fold back; absent while nothing does',
@@ -137,10 +144,27 @@ export function createMetrics() {
       labelNames: ['kind'],
       registers,
     }),
+    jobs: new Counter({
+      name: 'tillstream_jobs_total',
+      help: 'Tries of jobs by queue and result (done, failed); one that failed is tried again',
+      labelNames: ['queue', 'result'],
+      registers,
+    }),
     retentionRows: new Counter({
       name: 'tillstream_retention_rows_total',
       help: 'Rows that retention took away or emptied, by what they are',
       labelNames: ['kind'],
+      registers,
+    }),
+    memoryLimitBytes: new Gauge({
+      name: 'tillstream_memory_limit_bytes',
+      help: 'Memory that the process may take: that of its container, or of the machine',
+      registers,
+    }),
+    ready: new Gauge({
+      name: 'tillstream_ready',
+      help: '1 where a check of /readyz is passed, 0 where it is not',
+      labelNames: ['check'],
       registers,
     }),
     replicaUp: new Gauge({
@@ -169,6 +193,8 @@ export function createMetrics() {
   };
   for (const [role, names] of Object.entries(stages))
     for (const stage of names) metrics.messageSeconds.zero({ role, stage });
+  // Without a limit it is 0 or more than there is.
+  metrics.memoryLimitBytes.set(Math.min(process.constrainedMemory() || totalmem(), totalmem()));
   return metrics;
 }
 

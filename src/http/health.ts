@@ -39,6 +39,7 @@ export function registerHealthRoutes(app: App, deps: HealthDeps): void {
     },
     handler: async (_request, reply) => {
       const readiness = await deps.readiness();
+      countReadiness(deps.metrics, readiness);
       return reply.code(readiness.ready ? 200 : 503).send(readiness);
     },
   });
@@ -59,9 +60,21 @@ export function registerHealthRoutes(app: App, deps: HealthDeps): void {
       if (deps.metricsToken !== undefined && !isBearer(request.headers.authorization, deps.metricsToken)) {
         throw new CodedError('unauthorized', 'send METRICS_TOKEN as a bearer token');
       }
+      countReadiness(deps.metrics, await deps.readiness());
       return reply.type(deps.metrics.registry.contentType).send(await deps.metrics.registry.metrics());
     },
   });
+}
+
+/** A check is passed where its answer begins with `ok`. */
+export function isPassed(answer: string): boolean {
+  return /^ok\b/.test(answer);
+}
+
+/** Checks that are no longer asked, such as those of the start, go away. */
+function countReadiness({ ready }: Metrics, { checks }: Readiness): void {
+  ready.reset();
+  for (const [check, answer] of Object.entries(checks)) ready.set({ check }, isPassed(answer) ? 1 : 0);
 }
 
 function isBearer(header: string | undefined, token: string): boolean {

@@ -121,10 +121,14 @@ export async function createJobs(deps: {
     };
     const end = deps.metrics?.messageSeconds.startTimer({ role: 'worker', stage: queue });
     try {
-      return await handler(job.data, { signal, report });
+      const output = await handler(job.data, { signal, report });
+      deps.metrics?.jobs.inc({ queue, result: 'done' });
+      return output;
     } catch (error) {
-      if (!signal.aborted)
+      if (!signal.aborted) {
+        deps.metrics?.jobs.inc({ queue, result: 'failed' });
         deps.log.warn({ err: error, queue, job: job.id }, 'a job failed; it is tried again');
+      }
       throw error;
     } finally {
       end?.();
@@ -140,6 +144,8 @@ export async function createJobs(deps: {
     },
     async work(queue, handler) {
       const options = { pollingIntervalSeconds: 1, batchSize: 1 };
+      // A series that begins with its first failure would never be seen to rise.
+      for (const result of ['done', 'failed']) deps.metrics?.jobs.inc({ queue, result }, 0);
       let worker = '';
       worker = await boss.work(queue, options, async (jobs: Job<Record<string, unknown>>[]) => {
         try {
