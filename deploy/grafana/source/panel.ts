@@ -45,7 +45,7 @@ export type SqlQuery = Record<string, unknown> &
 export type Query = PrometheusQuery | SqlQuery;
 
 /** How wide and high, of 24 columns; where it stands follows from its place in the list. */
-export type Placed = Panel & {
+export type Placed = Omit<Panel, 'title' | 'targets' | 'gridPos'> & {
   title: string;
   targets: Query[];
   gridPos: { w: number; h: number; x: number; y: number };
