@@ -8,6 +8,7 @@ import { biRoleCommand } from './commands/bi-role.ts';
 import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { importCommand } from './commands/import.ts';
+import { migrateCommand } from './commands/migrate.ts';
 import { moveCommand } from './commands/move.ts';
 import { rebuildCommand } from './commands/rebuild.ts';
 import { replayCommand } from './commands/replay.ts';
@@ -33,6 +34,7 @@ const program = new Command('tillstream')
   .addCommand(backupCommand())
   .addCommand(restoreCommand())
   .addCommand(moveCommand())
+  .addCommand(migrateCommand())
   .addCommand(biRoleCommand())
   .addCommand(doctorCommand());
 
