@@ -168,6 +168,19 @@ const machine = [
   ),
 ];
 
+const deliveries = [
+  graph(
+    { title: 'Attempts to notify, in five minutes', unit: 'short', width: 12 },
+    {
+      '{{kind}} {{outcome}}': orNone('sum by (kind, outcome) (increase(tillstream_deliveries_total[5m]))'),
+    },
+  ),
+  graph(
+    { title: 'Notifications that wait', unit: 'short', width: 12 },
+    { '{{kind}}': 'max by (kind) (tillstream_deliveries_waiting)' },
+  ),
+];
+
 /** How each service does: messages, processing time, lag, CPU, memory. */
 export const servicesDashboard = makeDashboard({
   uid: 'tillstream-services',
@@ -176,5 +189,5 @@ export const servicesDashboard = makeDashboard({
   time: { from: 'now-1h', to: 'now' },
   refresh: '15s',
   variables: [services],
-  panels: [...overview, ...messages, ...duration, ...lag, ...machine],
+  panels: [...overview, ...messages, ...duration, ...lag, ...machine, ...deliveries],
 });
