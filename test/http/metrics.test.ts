@@ -47,6 +47,13 @@ test('every stage has its series from the start, and moves with the documents', 
   for (const [role, stage] of passed)
     assert.ok((await batches(role, stage))! > 0, `${role} ${stage} was never passed`);
 
+  assert.equal(await value('tillstream_ready{check="database"}'), 1);
+  for (const [result, times] of [
+    ['done', 1],
+    ['failed', 0],
+  ] as const)
+    assert.equal(await value(`tillstream_jobs_total{queue="reattribute",result="${result}"}`), times);
+
   assert.equal(await documents('collector', 'http', 'in', 'valid'), 2);
   assert.equal(await documents('collector', 'http', 'in', 'rejected'), 1);
   assert.equal(await documents('collector', 'direct', 'out', 'sent'), 3);
