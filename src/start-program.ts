@@ -1,11 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createAuthenticator, ensureAdminToken } from './auth/tokens.ts';
 import { CodedError } from './base/errors.ts';
 import { createLifecycle } from './base/lifecycle.ts';
 import type { Log } from './base/log.ts';
 import { createMetrics, type Metrics } from './base/metrics.ts';
 import type { Config } from './config.ts';
-import { isPassed } from './http/health.ts';
+import { askReadiness } from './http/readiness.ts';
 import { type App, createServer } from './http/server.ts';
 import { type Starting, watchStart } from './http/watch-start.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
@@ -62,7 +61,7 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     const own = { authenticate, stream, reads };
     const app = await createServer({
       ...{ config, log, metrics, authenticate },
-      readiness: () => readiness(checks),
+      readiness: () => askReadiness(checks),
       registerRoutes: (server) => registerRooms(server, roles, context, own),
       ...(roles.length === programRoles.length
         ? {}
@@ -146,27 +145,5 @@ async function askDatabase({ pool }: Warehouse): Promise<string> {
     return 'ok';
   } catch {
     return 'does not answer';
-  }
-}
-
-async function readiness(
-  asked: ReadonlyMap<string, () => Promise<string>>,
-): Promise<{ ready: boolean; checks: Record<string, string> }> {
-  const answers = await Promise.all(
-    [...asked].map(async ([name, ask]) => [name, await answerInTime(ask)] as const),
-  );
-  return { ready: answers.every(([, answer]) => isPassed(answer)), checks: Object.fromEntries(answers) };
-}
-
-/** Who asks, a probe or Prometheus, waits only a few seconds itself. */
-const longestAnswerMs = 3_000;
-
-async function answerInTime(ask: () => Promise<string>): Promise<string> {
-  const answered = new AbortController();
-  try {
-    const late = sleep(longestAnswerMs, 'does not answer', { signal: answered.signal });
-    return await Promise.race([ask(), late]);
-  } finally {
-    answered.abort();
   }
 }

@@ -3,9 +3,8 @@ import { Type } from 'typebox';
 import { CodedError } from '../base/errors.ts';
 import { sha256 } from '../base/ids.ts';
 import type { Metrics } from '../base/metrics.ts';
+import { isPassed, type Readiness } from './readiness.ts';
 import type { App } from './server.ts';
-
-export type Readiness = { ready: boolean; checks: Record<string, string> };
 
 export type HealthDeps = {
   metrics: Metrics;
@@ -64,11 +63,6 @@ export function registerHealthRoutes(app: App, deps: HealthDeps): void {
       return reply.type(deps.metrics.registry.contentType).send(await deps.metrics.registry.metrics());
     },
   });
-}
-
-/** A check is passed where its answer begins with `ok`. */
-export function isPassed(answer: string): boolean {
-  return /^ok\b/.test(answer);
 }
 
 /** Checks that are no longer asked, such as those of the start, go away. */

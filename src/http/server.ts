@@ -18,9 +18,10 @@ import type { Config } from '../config.ts';
 import { registerDocsRoutes } from './docs-routes.ts';
 import { answerClientError, answerUnroutable, problemMediaType, registerFailures } from './failures.ts';
 import { registerGuard } from './guard.ts';
-import { type Readiness, registerHealthRoutes } from './health.ts';
+import { registerHealthRoutes } from './health.ts';
 import { type ApiDocument, describeApi, registerOpenApi } from './openapi.ts';
 import { managementBodyBytes, registerBodies } from './read-body.ts';
+import type { Readiness } from './readiness.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {

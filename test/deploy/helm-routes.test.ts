@@ -76,7 +76,7 @@ function nginxRoute(): Route {
   const rules = [...map.matchAll(/"~(.*)" ([\w-]+):8080;/g)].map(
     ([, pattern, service]) => [new RegExp(pattern!), service!] as const,
   );
-  assert.equal(rules.length, 3);
+  assert.ok(rules.length >= 3);
   return (method, url) =>
     rules.find(([pattern]) => pattern.test(`${method} ${url}`))?.[1] ?? 'analytics-service';
 }

@@ -151,6 +151,19 @@ test('the database is brought up to date before programs that do not do it', { s
   assert.deepEqual([of('gateway', 'Job').length, migrate('gateway')], [0, 'on']);
 });
 
+test('the way in has the path and the hosts that are asked for', { skip }, () => {
+  const [ingress] = of('whole', 'Ingress');
+  const [sales, tills] = ingress!.spec.rules;
+  for (const { path } of sales.http.paths) assert.match(path, /^\/sales(\/api\/[\w/-]+)?$/);
+  assert.equal(tills.host, 'tills.example.com');
+  assert.deepEqual(
+    tills.http.paths.map((one: any) => one.backend.service.name),
+    ['shop-tillstream-data-collector'],
+  );
+  assert.deepEqual(ingress!.spec.tls[0].hosts, ['sales.example.com', 'tills.example.com']);
+  assert.deepEqual([of('small', 'Ingress'), of('small', 'HTTPRoute')], [[], []]);
+});
+
 test('networks are closed but for what each program needs', { skip }, () => {
   const policies = of('whole', 'NetworkPolicy');
   const every = policies.find((one) => one.metadata.name === 'shop-tillstream')!;

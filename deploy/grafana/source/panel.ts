@@ -6,9 +6,11 @@ import {
   BigValueTextMode,
   type DataQuery,
   type DataSourceRef,
+  FieldColorModeId,
   type FieldConfig,
   GraphDrawStyle,
   type GraphFieldConfig,
+  GraphGradientMode,
   LegendDisplayMode,
   type Panel,
   PercentChangeColorMode,
@@ -92,6 +94,7 @@ function fields({ unit, decimals, colours }: Look): FieldConfig {
   ];
   return {
     thresholds: { mode: ThresholdsMode.Absolute, steps },
+    ...(colours === undefined ? {} : { color: { mode: FieldColorModeId.Thresholds } }),
     ...(unit === undefined ? {} : { unit }),
     ...(decimals === undefined ? {} : { decimals }),
   };
@@ -123,6 +126,7 @@ export function timeSeries(look: Look & { bars?: true }, targets: Query[]): Plac
     drawStyle: look.bars ? GraphDrawStyle.Bars : GraphDrawStyle.Line,
     fillOpacity: look.bars ? 60 : 10,
     lineWidth: 1,
+    gradientMode: look.colours === undefined ? GraphGradientMode.None : GraphGradientMode.Scheme,
     showPoints: VisibilityMode.Auto,
     spanNulls: false,
     axisPlacement: AxisPlacement.Auto,
