@@ -1,3 +1,5 @@
+import { registerAlertRoutes } from './alerts/alert-routes.ts';
+import { registerAlertRuleRoutes } from './alerts/rule-routes.ts';
 import { registerChangesRoutes } from './analytics/changes-routes.ts';
 import { registerLinesRoutes } from './analytics/lines-routes.ts';
 import { registerPopularityRoutes } from './analytics/popularity-routes.ts';
@@ -110,6 +112,8 @@ const parts: Record<ProgramRole, Part> = {
       registerJobRoutes,
       registerAuditRoutes,
       registerReportRoutes,
+      registerAlertRuleRoutes,
+      registerAlertRoutes,
     ],
   },
   worker: { rooms: [], start: startWorker },

@@ -15,6 +15,7 @@ const capabilities = [
   'vault',
   'reports',
   'notify',
+  'alerts',
 ];
 const below = ['base', 'sales', 'stream', 'http', 'auth', 'jobs', 'reference', 'database'];
 const allowed: Record<string, readonly string[]> = {
@@ -34,6 +35,7 @@ const allowed: Record<string, readonly string[]> = {
   vault: [...below],
   reports: [...below, 'warehouse', 'config.ts', 'report-config.ts'],
   notify: [...below, 'config.ts', 'notify-config.ts'],
+  alerts: [...below, 'warehouse', 'config.ts'],
   transfer: ['base', 'database', 'jobs'],
   commands: [
     ...below,
@@ -70,8 +72,8 @@ const allowed: Record<string, readonly string[]> = {
   'main.ts': ['base', 'commands'],
 };
 /** A capability reads the warehouse through these, never through its insides. */
-const warehouseDoors = ['query-figures.ts', 'query-reconciliation.ts'];
-const doorUsers = ['analytics', 'reports'];
+const warehouseDoors = ['query-figures.ts', 'query-reconciliation.ts', 'query-segments.ts'];
+const doorUsers = ['analytics', 'reports', 'alerts'];
 
 const files = ['src', 'test', 'bench'].flatMap((folder) =>
   readdirSync(path.join(root, folder), { recursive: true, withFileTypes: true })

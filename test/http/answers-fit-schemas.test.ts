@@ -77,6 +77,18 @@ test('answers are as the description says, members and all', async () => {
     ['GET', '/api/jobs/none', '/api/jobs/{id}'],
     ['GET', '/api/audits/', '/api/audits/'],
   );
+  const alertRule = { name: 'low', kind: 'threshold', metric: 'net', window_minutes: 60, below: 1000 };
+  calls.push(
+    ['POST', '/api/alert-rules/', '/api/alert-rules/', alertRule],
+    ['POST', '/api/alert-rules/', '/api/alert-rules/', { ...alertRule, window_minutes: 7 }],
+    ['GET', '/api/alert-rules/', '/api/alert-rules/'],
+    ['GET', '/api/alert-rules/1', '/api/alert-rules/{id}'],
+    ['PUT', '/api/alert-rules/1', '/api/alert-rules/{id}', alertRule],
+    ['POST', '/api/alert-rules/preview', '/api/alert-rules/preview', alertRule],
+    ['GET', '/api/alerts/', '/api/alerts/'],
+    ['GET', '/api/alerts/1', '/api/alerts/{id}'],
+    ['DELETE', '/api/alert-rules/1', '/api/alert-rules/{id}'],
+  );
   const problem = Compile(api.components.schemas.Problem);
   for (const [method, url, path, body] of calls) {
     if (url.includes('customers')) await tested.settle();

@@ -1,0 +1,15 @@
+/**
+ * What moved a figure: `change` is how much of the difference between value and baseline it makes up, in the
+ * figure's own unit (a currency's, for money).
+ */
+export type Driver = {
+  kind: 'receipts' | 'average_receipt' | 'product' | 'place' | 'refund';
+  id?: string;
+  name?: string;
+  value: number;
+  baseline: number | null;
+  change: number;
+};
+
+/** A sentence for people, and the figures behind it, the largest first. */
+export type Explanation = { text: string; drivers: Driver[] };
