@@ -32,6 +32,21 @@ export async function makeTopics(kafka: KafkaConfig, names: readonly string[], l
   }
 }
 
+/** Where the logs of the topics end, for who looks how far behind they are loaded. */
+export function openStreamEnds(kafka: KafkaConfig) {
+  const topics = createTopicsClient(kafka);
+  return {
+    async read() {
+      const partitions = await topics.partitions([kafka.topics.transactions, kafka.topics.orders]);
+      const ranges = await topics.ranges(partitions);
+      return partitions.map(({ topicId, partition }, index) => ({
+        ...{ topicId, partition, end: ranges[index]!.end },
+      }));
+    },
+    close: () => topics.close(),
+  };
+}
+
 /** Where the collector puts documents. */
 export async function openKafkaStream({ config, kafka, warehouse, log, metrics }: StreamOptions) {
   const { pool } = warehouse;

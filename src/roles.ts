@@ -1,5 +1,6 @@
 import { registerAlertRoutes } from './alerts/alert-routes.ts';
 import { registerAlertRuleRoutes } from './alerts/rule-routes.ts';
+import { workAlerts } from './alerts/run-alerts.ts';
 import { registerChangesRoutes } from './analytics/changes-routes.ts';
 import { registerLinesRoutes } from './analytics/lines-routes.ts';
 import { registerPopularityRoutes } from './analytics/popularity-routes.ts';
@@ -276,7 +277,7 @@ async function startVault({ warehouse, config, metrics, log, lifecycle }: RoleCo
   lifecycle.onStop('vault', () => following.stop());
 }
 
-async function startWorker({ warehouse, jobs, config, log, metrics }: RoleContext): Promise<void> {
+async function startWorker({ warehouse, jobs, config, log, metrics, lifecycle }: RoleContext): Promise<void> {
   const { pool, reference, parse, epoch } = warehouse;
   const { defaultTimeZone } = config;
   await createReattribution({ pool, reference, parse, epoch, log }).work(jobs);
@@ -285,6 +286,21 @@ async function startWorker({ warehouse, jobs, config, log, metrics }: RoleContex
   await workMaintenance({ pool, epoch, parse, config, log, metrics, further: auditVaultDays }, jobs);
   await workReports({ pool, reference, log, metrics, config, clock: systemClock }, jobs);
   await workMorningReports({ pool, config, clock: systemClock }, jobs);
+  const { defaultCurrency } = config;
+  const ends = await openEnds(config, lifecycle);
+  await workAlerts(
+    { pool, reference, epoch, metrics, clock: systemClock, defaultTimeZone, defaultCurrency, ...ends },
+    jobs,
+  );
+}
+
+/** How far behind documents are loaded, where they come by Kafka. */
+async function openEnds({ kafka }: Config, lifecycle: Lifecycle) {
+  if (kafka === undefined) return {};
+  const { openStreamEnds } = await loadKafka();
+  const ends = openStreamEnds(kafka);
+  lifecycle.onStop('stream ends', () => ends.close());
+  return { streamEnds: ends.read };
 }
 
 /** Nobody waits for a notification as for an answer, but a second is long enough. */

@@ -10,7 +10,7 @@ const sizes = [1, 4, 16, 64, 256, 1024, 4096];
 const stages = {
   collector: ['read', 'parse', 'append'],
   processor: ['read', 'admit', 'reference', 'load', 'fold', 'roll-up'],
-  worker: ['reattribute', 'snapshot', 'audit', 'retention', 'write-report'],
+  worker: ['reattribute', 'snapshot', 'audit', 'retention', 'write-report', 'alerts'],
   vault: ['write'],
   notifier: ['take', 'send'],
 } as const;
@@ -181,6 +181,24 @@ export function createMetrics() {
       name: 'tillstream_reports_total',
       help: 'Reports by author (model, program) and, where a model was asked in vain, why',
       labelNames: ['author', 'fallback'],
+      registers,
+    }),
+    alertsFiring: new Gauge({
+      name: 'tillstream_alerts_firing',
+      help: 'Alerts that fire, by the kind of their rule, as the worker that judged last knows',
+      labelNames: ['kind'],
+      registers,
+    }),
+    alertEvents: new Counter({
+      name: 'tillstream_alert_events_total',
+      help: 'Alerts that fired and that were resolved, by the kind of their rule',
+      labelNames: ['kind', 'event'],
+      registers,
+    }),
+    alertsHeldBack: new Gauge({
+      name: 'tillstream_alerts_held_back',
+      help: '1 while alert rules wait since the fold or the stream is more than a minute behind',
+      labelNames: ['reason'],
       registers,
     }),
     httpSeconds: new Histogram({

@@ -108,7 +108,7 @@ function plainHour(zone: string, hour: string): Hour | null {
 }
 
 /** The offset of a zone at an instant in milliseconds, remembered by quarter of an hour. */
-function offsetMsAt(zone: string, epochMs: number): number {
+export function offsetMsAt(zone: string, epochMs: number): number {
   const quarter = Math.floor(epochMs / quarterMs);
   const key = `${zone} ${quarter}`;
   const known = instantOffsets.get(key);

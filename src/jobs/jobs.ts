@@ -73,8 +73,11 @@ export const queues = [
  * What runs by a schedule and looks for its work itself: of all programs together one at a time, and none is queued
  * while one waits or runs. One that keeps failing is given up and shown; the next comes with the schedule.
  */
-export const maintenanceQueues = ['snapshot', 'audit', 'retention'] as const;
+export const maintenanceQueues = ['snapshot', 'audit', 'retention', 'alerts'] as const;
 const maintenanceOptions = { ...queueOptions, retryLimit: 8, retryDelay: 10, retryDelayMax: 600 };
+/** The next one comes in a minute anyway, and nobody looks at one of an hour ago. */
+const everyMinuteOptions = { ...queueOptions, retryLimit: 0 };
+const everyMinuteKept = { deleteAfterSeconds: 3600 };
 
 export const allQueues: readonly string[] = [...queues, ...maintenanceQueues];
 
@@ -82,12 +85,14 @@ export const allQueues: readonly string[] = [...queues, ...maintenanceQueues];
 export async function prepareQueues(boss: PgBoss, keptDays?: number): Promise<void> {
   const kept = keptDays === undefined ? {} : { deleteAfterSeconds: keptDays * 24 * 3600 };
   const prepare = async (queue: string, options: typeof queueOptions, policy: 'standard' | 'exclusive') => {
-    await boss.createQueue(queue, { ...options, ...kept, policy });
+    const own = { ...options, ...(queue === 'alerts' ? everyMinuteKept : kept) };
+    await boss.createQueue(queue, { ...own, policy });
     // A queue that is there already keeps the options it was made with.
-    await boss.updateQueue(queue, { ...options, ...kept });
+    await boss.updateQueue(queue, own);
   };
   for (const queue of queues) await prepare(queue, queueOptions, 'standard');
-  for (const queue of maintenanceQueues) await prepare(queue, maintenanceOptions, 'exclusive');
+  for (const queue of maintenanceQueues)
+    await prepare(queue, queue === 'alerts' ? everyMinuteOptions : maintenanceOptions, 'exclusive');
 }
 
 /** Jobs in PostgreSQL, by pg-boss: they survive restarts and are tried again with growing pauses. */

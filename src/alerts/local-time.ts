@@ -1,0 +1,37 @@
+import { offsetMsAt } from '../base/time.ts';
+
+export const minuteMs = 60_000;
+export const hourMs = 60 * minuteMs;
+export const dayMs = 24 * hourMs;
+const weekMs = 7 * dayMs;
+const slotMs = 5 * minuteMs;
+
+/** Where the last of the whole pieces of a length ends, by the wall clock of a zone. */
+export function floorLocal(ms: number, zone: string, stepMs: number, shiftMs = 0): number {
+  const offset = offsetMsAt(zone, ms);
+  const floored = Math.floor((ms + offset - shiftMs) / stepMs) * stepMs + shiftMs - offset;
+  // A day with a clock change in it begins under the other offset.
+  const off = offset - offsetMsAt(zone, floored);
+  return stepMs > hourMs ? floored + off : floored;
+}
+
+/** The same wall clock so many weeks ago: an hour more or less than their sum where the clocks changed. */
+export function weeksBefore(ms: number, zone: string, weeks: number): number {
+  const before = ms - weeks * weekMs;
+  return before + offsetMsAt(zone, ms) - offsetMsAt(zone, before);
+}
+
+/** Sales of the last minute may still be on their way. */
+const graceMs = minuteMs;
+
+/** The end of the last five minutes that can be judged at a time. */
+export function judgedUpTo(nowMs: number): number {
+  return Math.floor((nowMs - graceMs) / slotMs) * slotMs;
+}
+
+/** Every end of five minutes after one time, up to and with another. */
+export function slotEnds(afterMs: number, toMs: number): number[] {
+  const ends: number[] = [];
+  for (let at = Math.floor(afterMs / slotMs) * slotMs + slotMs; at <= toMs; at += slotMs) ends.push(at);
+  return ends;
+}
