@@ -1,6 +1,5 @@
-import { offsetMsAt } from '../base/time.ts';
 import { type CheckedRule, type RuleFamily, ruleFamily } from './alert-rule.ts';
-import { dayMs, floorLocal, hourMs, minuteMs, weeksBefore } from './local-time.ts';
+import { dayMs, floorLocal, hourMs, minuteMs, weeksBefore, zoneOffsetMs } from './local-time.ts';
 import type { PlaceFacts } from './place-facts.ts';
 import type { Span } from './segments.ts';
 
@@ -25,14 +24,14 @@ export function windowEnd(family: RuleFamily, { zone, dayStartMinutes }: Wall, a
   if (family === 'whole') return atMs;
   if (family === 'category') return floorLocal(atMs, zone, hourMs);
   // The running business date, as UTC midnight: the window ends before it.
-  const local = atMs + offsetMsAt(zone, atMs) - dayStartMinutes * minuteMs;
+  const local = atMs + zoneOffsetMs(zone, atMs) - dayStartMinutes * minuteMs;
   return Math.floor(local / dayMs) * dayMs;
 }
 
 /** The instant at which a business date begins, given as UTC midnight. */
 function dateBegins(dateMs: number, { zone, dayStartMinutes }: Wall): number {
   const local = dateMs + dayStartMinutes * minuteMs;
-  return local - offsetMsAt(zone, local - offsetMsAt(zone, local));
+  return local - zoneOffsetMs(zone, local - zoneOffsetMs(zone, local));
 }
 
 export function figureWindows(

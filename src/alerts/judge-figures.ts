@@ -16,7 +16,7 @@ export type Subject = {
 
 const leastWeeks = 3;
 /** Fewer usual receipts than this are chance. */
-const leastReceipts = 5;
+const leastReceipts = 10;
 /** In standard deviations of a count; amounts of receipts differ, their average less so. */
 const sumNoise = 1.2;
 const averageNoise = 0.7;
@@ -177,13 +177,14 @@ function judgeChange(rule: CheckedRule, value: number | null, compared: Compared
   const usualCount = median(weeks.map(({ count }) => count)) * quiet;
   const count = isAverage ? Math.min(usualCount, current.receipts) : usualCount;
   const figures = weeks.map(({ figure }) => figure);
-  const usual = usualOf(figures, count, isAverage ? averageNoise : sumNoise);
+  const { sensitivity } = rule;
+  const usual = usualOf(figures, { count, noise: isAverage ? averageNoise : sumNoise, sensitivity });
   // A quiet day has fewer receipts, not cheaper ones.
-  const baseline = usual.baseline * (isAverage ? 1 : quiet);
-  const margin = rule.sensitivity * usual.spread * (isAverage ? 1 : quiet);
+  const part = isAverage ? 1 : quiet;
+  const baseline = usual.baseline * part;
   const limit = baseline * (1 + (rule.below ?? rule.above!) / 100);
-  const lower = rule.below === null ? null : Math.min(limit, baseline - margin);
-  const upper = rule.above === null ? null : Math.max(limit, baseline + margin);
+  const lower = rule.below === null ? null : Math.min(limit, usual.lower * part);
+  const upper = rule.above === null ? null : Math.max(limit, usual.upper * part);
   const limits = { baseline, lower, upper };
   if (value === null || count < leastReceipts || baseline <= 0) return { ...limits, isOver: undefined };
   const isOver = lower !== null ? value < lower : value > upper!;

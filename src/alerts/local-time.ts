@@ -6,19 +6,39 @@ export const dayMs = 24 * hourMs;
 const weekMs = 7 * dayMs;
 const slotMs = 5 * minuteMs;
 
+const quarterMs = 15 * minuteMs;
+const rememberedQuarters = 100_000;
+const offsets = new Map<string, Map<number, number>>();
+
+/** A preview asks for the same quarters of an hour a million times. */
+export function zoneOffsetMs(zone: string, ms: number): number {
+  let known = offsets.get(zone);
+  if (known === undefined || known.size > rememberedQuarters) {
+    known = new Map();
+    offsets.set(zone, known);
+  }
+  const quarter = Math.floor(ms / quarterMs);
+  let offset = known.get(quarter);
+  if (offset === undefined) {
+    offset = offsetMsAt(zone, ms);
+    known.set(quarter, offset);
+  }
+  return offset;
+}
+
 /** Where the last of the whole pieces of a length ends, by the wall clock of a zone. */
 export function floorLocal(ms: number, zone: string, stepMs: number, shiftMs = 0): number {
-  const offset = offsetMsAt(zone, ms);
+  const offset = zoneOffsetMs(zone, ms);
   const floored = Math.floor((ms + offset - shiftMs) / stepMs) * stepMs + shiftMs - offset;
   // A day with a clock change in it begins under the other offset.
-  const off = offset - offsetMsAt(zone, floored);
+  const off = offset - zoneOffsetMs(zone, floored);
   return stepMs > hourMs ? floored + off : floored;
 }
 
 /** The same wall clock so many weeks ago: an hour more or less than their sum where the clocks changed. */
 export function weeksBefore(ms: number, zone: string, weeks: number): number {
   const before = ms - weeks * weekMs;
-  return before + offsetMsAt(zone, ms) - offsetMsAt(zone, before);
+  return before + zoneOffsetMs(zone, ms) - zoneOffsetMs(zone, before);
 }
 
 /** Sales of the last minute may still be on their way. */

@@ -9,20 +9,29 @@ export function median(values: readonly number[]): number {
 /** Of a normal distribution the median absolute deviation times this is the standard deviation. */
 const madToSigma = 1.4826;
 
-export type Usual = { baseline: number; spread: number };
-
 /** The median of a few values is itself off, by π/2 of their variance over their number. */
 const medianVariance = Math.PI / 2;
 
+export type Usual = { baseline: number; lower: number; upper: number };
+
 /**
- * What is usual, by values of past weeks: their median, and how far from it the next value may well be: 1.4826 times
- * their median absolute deviation. A few weeks may agree by chance, so that is never under what chance alone makes of
- * `count` receipts: `noise` times the baseline over the square root of their number.
+ * What is usual, by values of past weeks: their median, and between what the next value may well lie, which is
+ * `sensitivity` times 1.4826 times their median absolute deviation away. A few weeks may agree by chance, so the band
+ * is never narrower than what chance alone makes of `count` receipts: of a count the square root has the same spread,
+ * a half, whatever the count; `noise` says how much wider it is for a figure that adds up amounts.
  */
-export function usualOf(values: readonly number[], count: number, noise: number): Usual {
+export function usualOf(
+  values: readonly number[],
+  { count, noise, sensitivity }: { count: number; noise: number; sensitivity: number },
+): Usual {
   const baseline = median(values);
   const mad = median(values.map((value) => Math.abs(value - baseline)));
-  const least = (noise * Math.abs(baseline)) / Math.sqrt(Math.max(count, 1));
-  const spread = Math.max(madToSigma * mad, least) * Math.sqrt(1 + medianVariance / values.length);
-  return { baseline, spread };
+  const widths = sensitivity * Math.sqrt(1 + medianVariance / values.length);
+  const byWeeks = widths * madToSigma * mad;
+  const byChance = (widths * noise) / (2 * Math.sqrt(Math.max(count, 1)));
+  return {
+    baseline,
+    lower: Math.min(baseline - byWeeks, baseline * (1 - Math.min(byChance, 1)) ** 2),
+    upper: Math.max(baseline + byWeeks, baseline * (1 + byChance) ** 2),
+  };
 }
