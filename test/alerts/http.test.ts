@@ -40,7 +40,14 @@ async function tokenOf(body: Record<string, unknown>): Promise<Record<string, st
 
 test('a large refund is told within the minute, by its receipt and no person', async () => {
   assert.equal((await tested.call('POST', '/api/alert-rules/', refunds)).status, 201);
-  const low = { name: 'Low', kind: 'threshold', metric: 'net', place_id: 'north', window_minutes: 60, below: 10 };
+  const low = {
+    name: 'Low',
+    kind: 'threshold',
+    metric: 'net',
+    place_id: 'north',
+    window_minutes: 60,
+    below: 10,
+  };
   assert.equal((await tested.call('POST', '/api/alert-rules/', low)).status, 201);
   const now = new Date().toISOString();
   const items = [{ product_id: 'p', quantity: 1, price: 150, category: 'c' }];
@@ -59,7 +66,10 @@ test('a large refund is told within the minute, by its receipt and no person', a
     [alert.rule_name, alert.place_name, alert.currency, alert.value, alert.threshold, alert.state],
     ['Large refunds', 'Arbat', 'RUB', 150, 100, 'firing'],
   );
-  assert.match(alert.explanation.text, /^A refund of 150 RUB at Arbat \(receipt refund-1\), over the limit of 100/);
+  assert.match(
+    alert.explanation.text,
+    /^A refund of 150 RUB at Arbat \(receipt refund-1\), over the limit of 100/,
+  );
   assert.doesNotMatch(JSON.stringify(body), /anna/);
   await judge();
   assert.equal((await tested.call('GET', '/api/alerts/')).body.rows.length, 2);
@@ -113,7 +123,10 @@ test('rules are made, changed, muted and deleted', async () => {
   const muted = await tested.call('POST', `/api/alerts/${alert.id}/mute`, { minutes: 30 });
   assert.equal(muted.body.rule_id, 1);
   assert.ok(Date.parse(muted.body.muted_until) > Date.now());
-  assert.equal((await tested.call('POST', `/api/alerts/${alert.id}/mute`, { minutes: 0 })).body.muted_until, null);
+  assert.equal(
+    (await tested.call('POST', `/api/alerts/${alert.id}/mute`, { minutes: 0 })).body.muted_until,
+    null,
+  );
   const wrong = await tested.call('POST', '/api/alert-rules/', { ...refunds, window_minutes: 7 });
   assert.equal(wrong.status, 422);
   assert.equal(wrong.body.errors[0].pointer, '/body/window_minutes');
@@ -122,7 +135,14 @@ test('rules are made, changed, muted and deleted', async () => {
 
 test('a preview shows what a rule would have said, and writes nothing', async () => {
   const from = new Date(Date.now() - 3 * 3_600_000).toISOString();
-  const rule = { name: 'x', kind: 'threshold', metric: 'net', place_id: 'arbat', window_minutes: 60, below: 10 };
+  const rule = {
+    name: 'x',
+    kind: 'threshold',
+    metric: 'net',
+    place_id: 'arbat',
+    window_minutes: 60,
+    below: 10,
+  };
   const { body } = await tested.call('POST', `/api/alert-rules/preview?from=${from}`, rule);
   assert.equal(body.place_name, 'Arbat');
   assert.equal(body.alerts.length, 1);
