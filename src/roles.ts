@@ -20,6 +20,7 @@ import { workTagJobs } from './customers/apply-tag-rule.ts';
 import { workErasures } from './customers/rewrite-journal.ts';
 import { registerCustomerRoutes } from './customers/routes.ts';
 import { registerTagRuleRoutes } from './customers/tag-rule-routes.ts';
+import { registerDashboardRoutes } from './dashboard/routes.ts';
 import { createReplicaFollower } from './database/follow-replica.ts';
 import { type ReadSide, readFromPrimary } from './database/read-side.ts';
 import type { App } from './http/server.ts';
@@ -115,6 +116,7 @@ const parts: Record<ProgramRole, Part> = {
       registerReportRoutes,
       registerAlertRuleRoutes,
       registerAlertRoutes,
+      registerDashboardRoutes,
     ],
   },
   worker: { rooms: [], start: startWorker },

@@ -36,6 +36,15 @@ const Create = Type.Object(
   },
   { examples: [{ name: 'till 1', roles: ['collector'], place_id: 'store-1' }] },
 );
+const Current = Type.Object(
+  {
+    token_id: Type.String(),
+    name: Type.String(),
+    roles: Type.Array(Type.String()),
+    place_id: Type.Union([Type.String(), Type.Null()]),
+  },
+  { examples: [{ token_id: 'tok_1', name: 'till 1', roles: ['collector'], place_id: 'store-1' }] },
+);
 const Id = Type.Object({ id: Type.String({ description: 'the token_id, not the secret' }) });
 const Page = Type.Object({
   cursor: Type.Optional(Type.String({ maxLength: 100, description: 'the next_cursor of the page before' })),
@@ -62,6 +71,20 @@ export function registerTokenRoutes(app: App, deps: { pool: Database; authentica
       const { limit = 100, cursor } = request.query as { limit?: number; cursor?: string };
       return await listTokens(deps.pool, { limit, ...(cursor === undefined ? {} : { cursor }) });
     },
+  });
+  app.get('/api/tokens/current', {
+    config: { access: { roles, bound: 'limited' } },
+    schema: {
+      summary: 'The token that asks: its roles, and the place it is bound to',
+      tags: ['tokens'],
+      response: { 200: Current },
+    },
+    handler: async ({ principal }) => ({
+      token_id: principal.tokenId,
+      name: principal.name,
+      roles: principal.roles,
+      place_id: principal.placeId ?? null,
+    }),
   });
   app.post('/api/tokens/', {
     config,

@@ -27,6 +27,7 @@ export const errorTable = {
   too_many_requests: { status: 429, title: 'The token sends faster than its limit' },
   overloaded: { status: 503, title: 'The warehouse is behind; try again' },
   database_unavailable: { status: 503, title: 'The database does not answer; try again' },
+  dashboard_unavailable: { status: 503, title: 'The dashboard is not built' },
   stream_unavailable: { status: 503, title: 'Kafka does not answer; try again' },
   starting: { status: 503, title: 'The program is starting; try again' },
   shutting_down: { status: 503, title: 'The program is stopping; try again' },

@@ -27,6 +27,7 @@ export const errorAdvice: Partial<Record<ErrorCode, string>> = {
   too_many_requests: 'Wait as long as Retry-After says.',
   overloaded: 'Wait as long as Retry-After says and send the same again; nothing counts twice.',
   database_unavailable: 'Wait as long as Retry-After says and send the same again; nothing counts twice.',
+  dashboard_unavailable: 'Run npm ci, then npm run build -w web; the API works without it.',
   stream_unavailable: 'Wait as long as Retry-After says and send the same again; nothing counts twice.',
   starting: 'Wait as long as Retry-After says; /readyz names what the program waits for.',
   shutting_down: 'Wait as long as Retry-After says and send the same again; nothing counts twice.',

@@ -1,0 +1,13 @@
+import { pageNames } from '../pages.ts';
+import { EmptyState } from '../parts/notice.tsx';
+import { Page } from '../parts/page.tsx';
+import { useWords } from '../words.ts';
+
+export function JobsPage() {
+  const names = useWords(pageNames);
+  return (
+    <Page title={names.jobs}>
+      <EmptyState title="…" />
+    </Page>
+  );
+}

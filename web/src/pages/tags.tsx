@@ -1,0 +1,13 @@
+import { pageNames } from '../pages.ts';
+import { EmptyState } from '../parts/notice.tsx';
+import { Page } from '../parts/page.tsx';
+import { useWords } from '../words.ts';
+
+export function TagsPage() {
+  const names = useWords(pageNames);
+  return (
+    <Page title={names.tags}>
+      <EmptyState title="…" />
+    </Page>
+  );
+}

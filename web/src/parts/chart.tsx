@@ -1,0 +1,74 @@
+import { lazy, Suspense } from 'react';
+import { defineWords, useWords } from '../words.ts';
+import type { ChartSeries } from './draw-chart.ts';
+import { Table } from './table.tsx';
+
+export type { ChartSeries } from './draw-chart.ts';
+
+// The drawing library is the largest part of the dashboard, so it comes after the page stands.
+const Canvas = lazy(async () => ({ default: (await import('./chart-canvas.tsx')).ChartCanvas }));
+
+export type ChartProperties = {
+  /** What the chart shows, for screen readers and as the name of its table. */
+  label: string;
+  /** One label for each value, in the reader's language. */
+  labels: readonly string[];
+  series: readonly ChartSeries[];
+  /** A value in full, for the tip and the table. */
+  format: (value: number) => string;
+  /** A value in short, for the axis. */
+  formatAxis?: (value: number) => string;
+  /** The title of the first column of the table. */
+  labelsTitle: string;
+  kind?: 'line' | 'bar';
+  /** Bars and areas on top of each other. */
+  stacked?: boolean;
+  /** Bars from the left, each with its label beside it: for names instead of times. */
+  horizontal?: boolean;
+  heightPx?: number;
+  /** Vertical marks at the indexes of labels, such as when an alert fired. */
+  marks?: readonly { index: number; text: string }[];
+};
+
+const chartWords = defineWords({
+  en: { asTable: 'As a table', none: 'no value' },
+  ru: { asTable: 'Таблицей', none: 'нет данных' },
+});
+
+/** A drawing, and the same figures as a table for who cannot see it. */
+export function Chart(properties: ChartProperties) {
+  const words = useWords(chartWords);
+  const { label, labels, series, format, labelsTitle, heightPx = 260 } = properties;
+  const rows = labels.map((name, index) => ({ name, index }));
+  return (
+    <figure className="chart">
+      <div className="chart-canvas" style={{ height: heightPx }}>
+        <Suspense fallback={null}>
+          <Canvas {...properties} />
+        </Suspense>
+      </div>
+      <details>
+        <summary>{words.asTable}</summary>
+        <div className="chart-table">
+          <Table
+            label={label}
+            rows={rows}
+            rowKey={({ index }) => String(index)}
+            columns={[
+              { name: 'label', title: labelsTitle, cell: ({ name }) => name },
+              ...series.map((one, position) => ({
+                name: `${position}`,
+                title: one.name,
+                numeric: true,
+                cell: ({ index }: { index: number }) => {
+                  const value = one.values[index];
+                  return value === null || value === undefined ? words.none : format(value);
+                },
+              })),
+            ]}
+          />
+        </div>
+      </details>
+    </figure>
+  );
+}
