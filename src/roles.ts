@@ -3,6 +3,7 @@ import { registerAlertRuleRoutes } from './alerts/rule-routes.ts';
 import { workAlerts } from './alerts/run-alerts.ts';
 import { registerChangesRoutes } from './analytics/changes-routes.ts';
 import { registerLinesRoutes } from './analytics/lines-routes.ts';
+import { registerLiveRoutes } from './analytics/live-routes.ts';
 import { registerPopularityRoutes } from './analytics/popularity-routes.ts';
 import { registerReconciliationRoutes } from './analytics/reconciliation-routes.ts';
 import { registerAnalyticsRoutes } from './analytics/routes.ts';
@@ -103,6 +104,7 @@ const parts: Record<ProgramRole, Part> = {
       registerAnalyticsRoutes,
       registerChangesRoutes,
       registerLinesRoutes,
+      registerLiveRoutes,
       registerReferenceRoutes,
       registerCatalogueRoutes,
       registerPopularityRoutes,
@@ -233,7 +235,7 @@ function roomDeps(
       store,
       defaultTimeZone,
     },
-    ...{ jobs, authenticate, reads, config, metrics, clock: systemClock },
+    ...{ jobs, authenticate, reads, config, log, metrics, clock: systemClock },
   };
 }
 

@@ -201,6 +201,17 @@ export function createMetrics() {
       labelNames: ['reason'],
       registers,
     }),
+    liveListeners: new Gauge({
+      name: 'tillstream_live_listeners',
+      help: 'Readers of the live feed that are connected to this process',
+      registers,
+    }),
+    liveEnded: new Counter({
+      name: 'tillstream_live_ended_total',
+      help: 'Readers of the live feed that were cut off: slow, token (revoked or expired), unread (the database did not answer)',
+      labelNames: ['reason'],
+      registers,
+    }),
     httpSeconds: new Histogram({
       name: 'tillstream_http_seconds',
       help: 'HTTP requests by method, route and status',

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import type { Access, Principal } from '../auth/roles.ts';
 import { CodedError } from '../base/errors.ts';
 import type { App } from './server.ts';
@@ -28,8 +29,7 @@ export function registerGuard(
   app.addHook('onRequest', async (request) => {
     const access = request.routeOptions.config.access;
     if (access === undefined || access.roles === 'open') return;
-    const header = request.headers.authorization;
-    const secret = header === undefined ? undefined : /^Bearer +(\S+)$/i.exec(header)?.[1];
+    const secret = bearerSecret(request);
     if (secret === undefined)
       throw new CodedError('unauthorized', 'send the header Authorization: Bearer <token>');
     const principal = await authenticate(secret);
@@ -38,6 +38,11 @@ export function registerGuard(
     request.principal = principal;
     checkAccess(principal, access);
   });
+}
+
+/** The secret that a request was sent with. */
+export function bearerSecret({ headers }: FastifyRequest): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
 }
 
 function checkAccess(principal: Principal, access: Access): void {

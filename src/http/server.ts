@@ -29,6 +29,8 @@ declare module 'fastify' {
     access?: Access;
     /** The handler reads the body itself, byte for byte: `request.body` is the untouched stream. */
     rawBody?: boolean;
+    /** The answer lasts as long as its reader stays, which says nothing of how fast the route is. */
+    endless?: boolean;
   }
   interface FastifyRequest {
     principal: Principal;
@@ -156,6 +158,7 @@ function registerClosing(app: App): void {
 
 function registerMeasuring(app: App, metrics: Metrics): void {
   app.addHook('onResponse', async (request, reply) => {
+    if (request.routeOptions.config.endless === true) return;
     // The pattern of the route, since every raw address would be a series of its own.
     const route = request.routeOptions.url ?? 'unknown';
     const labels = { method: request.method, route, status: String(reply.statusCode) };

@@ -10,6 +10,7 @@ import { createLog } from '../../src/base/log.ts';
 import { readConfig } from '../../src/config.ts';
 import type { ProgramRole } from '../../src/roles.ts';
 import { type Program, startProgram } from '../../src/start-program.ts';
+import { readLive } from '../analytics/live-events.ts';
 import { freePort } from '../kafka.ts';
 import { createTestDatabase, type TestDatabase } from '../postgres.ts';
 import { adminToken, receipt } from '../program.ts';
@@ -158,6 +159,18 @@ test('what a client says of itself is not passed on, and events are passed on as
     service.close();
     await other.stop();
   }
+});
+
+test('a receipt is told to whoever listens at the gateway', { skip }, async () => {
+  const reader = await readLive(gateway.address, { authorization }, '/api/consumer/stream/');
+  await reader.until(({ events }) => events.length === 1);
+  const sent = receipt({
+    ...{ transaction_id: 'live', place_id: 'live' },
+    timestamp: new Date().toISOString().slice(0, 19),
+  });
+  assert.equal((await call('POST', '/api/checks/', sent)).status, 202);
+  await reader.until(({ places }) => places.get('live RUB')?.receipts === 1);
+  reader.leave();
 });
 
 test('a service that is away is told as the program tells its troubles', { skip }, async () => {
