@@ -52,6 +52,7 @@ import { registerDailyReadRoutes } from './warehouse/daily-routes.ts';
 import { countTail } from './warehouse/fold.ts';
 import { watchFoldHolder } from './warehouse/fold-holder.ts';
 import { tailLimit } from './warehouse/gate.ts';
+import { registerHealthOverview } from './warehouse/health-routes.ts';
 import { workMaintenance } from './warehouse/maintenance.ts';
 import { tidyDaily } from './warehouse/name-daily.ts';
 import { createReattribution } from './warehouse/reattribute.ts';
@@ -115,6 +116,7 @@ const parts: Record<ProgramRole, Part> = {
       registerTokenRoutes,
       registerJobRoutes,
       registerAuditRoutes,
+      registerHealthOverview,
       registerReportRoutes,
       registerAlertRuleRoutes,
       registerAlertRoutes,

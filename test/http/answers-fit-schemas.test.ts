@@ -76,6 +76,7 @@ test('answers are as the description says, members and all', async () => {
     ['GET', '/api/jobs/', '/api/jobs/'],
     ['GET', '/api/jobs/none', '/api/jobs/{id}'],
     ['GET', '/api/audits/', '/api/audits/'],
+    ['GET', '/api/health/', '/api/health/'],
   );
   const alertRule = { name: 'low', kind: 'threshold', metric: 'net', window_minutes: 60, below: 1000 };
   calls.push(
