@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { writeApiTypes } from '../../scripts/write-api-types.ts';
 import { errorTable } from '../../src/base/errors.ts';
 import { errorAdvice } from '../../src/http/error-advice.ts';
 import { listRoutes } from '../../src/http/guard.ts';
@@ -18,12 +21,21 @@ const operations = (): [string, string, any][] =>
     Object.entries(methods).map(([method, operation]): [string, string, any] => [method, path, operation]),
   );
 
-test('every route is described, but for the pages of the description itself', () => {
+test('every route is described, but for the pages of the description itself and of the dashboard', () => {
   const described = new Set(operations().map(([method, path]) => `${method.toUpperCase()} ${path}`));
   const routes = listRoutes(tested.program.app)
     .filter(({ method, url }) => method !== 'HEAD' && !/^\/(docs|openapi\.json)/.test(url))
+    .filter(({ method, url }) => method !== 'GET' || (url !== '/' && url !== '/*'))
     .map(({ method, url }) => `${method} ${url.replace(/:(\w+)/g, '{$1}')}`);
   assert.deepEqual([...described].sort(), routes.sort());
+});
+
+test('the types of the dashboard are those of the description', () => {
+  const file = path.resolve(import.meta.dirname, '../../web/src/api-answers.ts');
+  const expected = writeApiTypes(api);
+  if (process.env.UPDATE === '1') writeFileSync(file, expected);
+  const found = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  assert.ok(found === expected, 'run UPDATE=1 node --test test/http/docs.test.ts');
 });
 
 test('each operation has a summary, a tag, an example of its answer or request, and its access', () => {
