@@ -5,6 +5,7 @@ import { registerChangesRoutes } from './analytics/changes-routes.ts';
 import { registerLinesRoutes } from './analytics/lines-routes.ts';
 import { registerLiveRoutes } from './analytics/live-routes.ts';
 import { registerPopularityRoutes } from './analytics/popularity-routes.ts';
+import { registerPulseRoutes } from './analytics/pulse-routes.ts';
 import { registerReconciliationRoutes } from './analytics/reconciliation-routes.ts';
 import { registerAnalyticsRoutes } from './analytics/routes.ts';
 import { registerTokenRoutes } from './auth/routes.ts';
@@ -104,6 +105,7 @@ const parts: Record<ProgramRole, Part> = {
       registerReconciliationRoutes,
       registerAnalyticsRoutes,
       registerChangesRoutes,
+      registerPulseRoutes,
       registerLinesRoutes,
       registerLiveRoutes,
       registerReferenceRoutes,

@@ -81,6 +81,8 @@ const warehouseDoors = [
   'query-today.ts',
 ];
 const doorUsers = ['analytics', 'reports', 'alerts'];
+const warehouseDoors = ['query-pulse.ts', 'query-figures.ts', 'query-reconciliation.ts', 'query-today.ts'];
+const doorUsers = ['analytics', 'reports'];
 
 const files = ['src', 'test', 'bench'].flatMap((folder) =>
   readdirSync(path.join(root, folder), { recursive: true, withFileTypes: true })

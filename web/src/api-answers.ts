@@ -140,6 +140,22 @@ export type GetAnalyticsPopularityAnswer = {
   next_cursor: null;
 };
 
+export type GetAnalyticsPulseAnswer = {
+  from: string;
+  to: string;
+  slot_minutes: number;
+  rows: ({
+    /** when the five minutes begin */
+    at: string;
+    currency: string;
+    sales: number;
+    refunds: number;
+    net: number;
+    receipts: number;
+  })[];
+  next_cursor: null;
+};
+
 export type GetAnalyticsReconciliationAnswer = {
   date: string;
   totals: ({

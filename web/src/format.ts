@@ -35,20 +35,27 @@ export function createFormat(locale: string) {
   const time = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' });
   const moment = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'medium' });
   const money = (amount: number, currency: string) =>
-    numberFormat(`money ${currency}`, { style: 'currency', currency }).format(amount);
+    numberFormat(`money ${currency}`, {
+      style: 'currency',
+      currency,
+      currencyDisplay: 'narrowSymbol',
+    }).format(amount);
   return {
     locale,
     money,
     /** Without the minor units, for big figures and axes: `$1.2M`. */
     shortMoney: (amount: number, currency: string) =>
       numberFormat(`short ${currency}`, {
-        ...{ style: 'currency', currency, notation: 'compact' },
+        ...{ style: 'currency', currency, notation: 'compact', currencyDisplay: 'narrowSymbol' },
         maximumFractionDigits: Math.abs(amount) < 1000 ? 0 : 1,
       }).format(amount),
     wholeMoney: (amount: number, currency: string) =>
-      numberFormat(`whole ${currency}`, { style: 'currency', currency, maximumFractionDigits: 0 }).format(
-        amount,
-      ),
+      numberFormat(`whole ${currency}`, {
+        style: 'currency',
+        currency,
+        currencyDisplay: 'narrowSymbol',
+        maximumFractionDigits: 0,
+      }).format(amount),
     number: (value: number) => numberFormat('number', { maximumFractionDigits: 3 }).format(value),
     shortNumber: (value: number) =>
       numberFormat('compact', { notation: 'compact', maximumFractionDigits: 1 }).format(value),

@@ -1,57 +1,157 @@
-import { keepPreviousData, useQuery } from '@tanstack/react-query';
-import { request } from '../api.ts';
-import { useFormat } from '../format.ts';
+import { useMutation } from '@tanstack/react-query';
+import { useMemo } from 'react';
+import { download } from '../api.ts';
 import { pageNames } from '../pages.ts';
-import { Chart } from '../parts/chart.tsx';
-import { TextField } from '../parts/field.tsx';
-import { Answer, EmptyState } from '../parts/notice.tsx';
+import { Segments, SelectField } from '../parts/field.tsx';
+import { Icon } from '../parts/icon.tsx';
+import { Answer, EmptyState, ErrorBox } from '../parts/notice.tsx';
 import { Card, Page } from '../parts/page.tsx';
 import { useQueryState } from '../router.tsx';
-import { defineWords, useWords } from '../words.ts';
+import { useWords } from '../words.ts';
+import { SalesChart } from './sales-chart.tsx';
+import { useDrawn, useSum } from './sales-data.ts';
+import { SalesFilters } from './sales-filters.tsx';
+import { SalesSum } from './sales-sum.tsx';
+import { SalesTable } from './sales-table.tsx';
+import {
+  questionOf,
+  readerToday,
+  type SalesQuestion,
+  type SalesView,
+  salesDefaults,
+  views,
+  wholeMeasures,
+} from './sales-view.ts';
+import { salesWords } from './sales-words.ts';
+import '../styles/sales.css';
 
-type Row = { period: string; currency: string; net: number };
-
-const defaults = { from: '', to: '' };
-const salesWords = defineWords({
-  en: { from: 'From', to: 'To', month: 'Month', net: 'Net', none: 'No sales in this period' },
-  ru: { from: 'С', to: 'По', month: 'Месяц', net: 'Выручка', none: 'За этот период продаж нет' },
-});
+const icons = { line: 'line', bar: 'bars', table: 'table' } as const;
 
 export function SalesPage() {
-  const names = useWords(pageNames);
   const words = useWords(salesWords);
-  const format = useFormat();
-  const [view, setView] = useQueryState(defaults);
-  const query = { ...view, granularity: 'month' };
-  const sales = useQuery({
-    queryKey: ['sales', query],
-    queryFn: ({ signal }) => request<{ rows: Row[] }>('/api/analytics/sales', { query, signal }),
-    placeholderData: keepPreviousData,
+  const names = useWords(pageNames);
+  const [view, setView] = useQueryState(salesDefaults);
+  const question = useMemo(() => questionOf(view, readerToday()), [view]);
+  const sum = useSum(question);
+  const currencies = [
+    ...new Set(sum.data?.rows.toSorted((a, b) => b.units - a.units).map((row) => row.currency)),
+  ];
+  const currency = currencies.includes(view.currency) ? view.currency : currencies[0];
+  return (
+    <Page title={names.sales} actions={<Export question={question} />}>
+      <SalesFilters {...{ view, setView, question }} />
+      <Answer of={sum}>
+        {(data) =>
+          currency === undefined ? (
+            <Card>
+              <EmptyState title={words.none} icon="bars">
+                {words.noneHint}{' '}
+                <button
+                  type="button"
+                  className="link"
+                  onClick={() => setView({ ...salesDefaults, period: 'all' })}
+                >
+                  {words.periods.all}
+                </button>
+              </EmptyState>
+            </Card>
+          ) : (
+            <>
+              <SalesSum
+                {...{ currency, currencies }}
+                answer={data}
+                onCurrency={(value) => setView({ currency: value })}
+              />
+              <Drawing {...{ view, setView, question, currency }} />
+            </>
+          )
+        }
+      </Answer>
+    </Page>
+  );
+}
+
+type DrawingProperties = {
+  view: SalesView;
+  setView: (changes: Partial<SalesView>, options?: { replace?: boolean }) => void;
+  question: SalesQuestion;
+  currency: string;
+};
+
+function Drawing({ view, setView, question, currency }: DrawingProperties) {
+  const words = useWords(salesWords);
+  const drawn = useDrawn(question, currency, view.measure);
+  const measure = wholeMeasures.find((one) => one === view.measure) ?? 'net';
+  const shown = views.find((one) => one === view.view) ?? 'line';
+  return (
+    <Card
+      className="sales-drawing"
+      title={words.measures[measure as keyof typeof words.measures]}
+      actions={
+        <>
+          <SelectField
+            hideLabel
+            label={words.measure}
+            value={measure}
+            choices={wholeMeasures.map((value) => ({
+              value,
+              label: words.measures[value as keyof typeof words.measures],
+            }))}
+            onChange={(value) => setView({ measure: value })}
+          />
+          <Segments
+            label={words.view}
+            value={shown}
+            choices={views.map((value) => ({
+              value,
+              label: words.views[value],
+              content: <Icon name={icons[value]} />,
+            }))}
+            onChange={(value) => setView({ view: value })}
+          />
+        </>
+      }
+    >
+      {shown === 'table' ? (
+        <SalesTable
+          {...{ question }}
+          order={view.order}
+          onOrder={(order) => setView({ order }, { replace: true })}
+        />
+      ) : (
+        <Answer of={drawn}>
+          {(data) => <SalesChart {...{ question, currency, measure }} rows={data.rows} kind={shown} />}
+        </Answer>
+      )}
+    </Card>
+  );
+}
+
+function Export({ question }: { question: SalesQuestion }) {
+  const words = useWords(salesWords);
+  const save = useMutation({
+    mutationFn: (format: 'csv' | 'parquet') => {
+      const name = ['sales', question.granularity, question.group_by, question.from, question.to];
+      const fileName = `${name.filter((part) => part !== undefined && part !== '').join('-')}.${format}`;
+      return download('/api/analytics/sales', fileName, { query: { ...question, format } });
+    },
   });
   return (
-    <Page title={names.sales}>
-      <div className="toolbar">
-        <TextField label={words.from} type="date" value={view.from} onChange={(from) => setView({ from })} />
-        <TextField label={words.to} type="date" value={view.to} onChange={(to) => setView({ to })} />
-      </div>
-      <Card title={words.net}>
-        <Answer of={sales}>
-          {({ rows }) =>
-            rows.length === 0 ? (
-              <EmptyState title={words.none} />
-            ) : (
-              <Chart
-                label={words.net}
-                labelsTitle={words.month}
-                labels={rows.map(({ period }) => format.period(period))}
-                series={[{ name: words.net, values: rows.map(({ net }) => net) }]}
-                format={(value) => format.money(value, rows[0]!.currency)}
-                kind="bar"
-              />
-            )
-          }
-        </Answer>
-      </Card>
-    </Page>
+    <>
+      {save.isPending && <span className="muted">{words.exporting}</span>}
+      {(['csv', 'parquet'] as const).map((format) => (
+        <button
+          key={format}
+          type="button"
+          className="button"
+          disabled={save.isPending}
+          onClick={() => save.mutate(format)}
+        >
+          <Icon name="download" />
+          <span className="visually-hidden">{words.export}</span> {words[format]}
+        </button>
+      ))}
+      {save.isError && <ErrorBox error={save.error} />}
+    </>
   );
 }
