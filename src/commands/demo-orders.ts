@@ -19,6 +19,9 @@ const tag = 'regular';
 const regularOrders = 10;
 const shownRestaurants = 5;
 
+const folderOf = (config: Config) => path.join(config.dataDir, 'orders');
+export const ordersFile = (config: Config) => path.join(folderOf(config), 'orders.ndjson');
+
 /** Eight weeks of restaurants that end now; a folder that has them already keeps its own. */
 export async function loadOrders(program: Program, config: Config, signal: AbortSignal): Promise<void> {
   const { warehouse, jobs } = program;
@@ -26,7 +29,7 @@ export async function loadOrders(program: Program, config: Config, signal: Abort
   const loaded = await pool.query("select from stg.sale where source = 'order' limit 1");
   if (loaded.rowCount !== 0) return;
   const { defaultTimeZone } = config;
-  const out = path.join(config.dataDir, 'orders');
+  const out = folderOf(config);
   const ending = localTimeAt(systemClock.nowMs(), defaultTimeZone).slice(0, 19);
   await writeOrders({ out, seed, orders, weeks, ending, withPayments: true });
   const deps = { pool, reference, erased, jobs, clock: systemClock, defaultTimeZone };
@@ -34,7 +37,7 @@ export async function loadOrders(program: Program, config: Config, signal: Abort
   const rule = { tag, scope: 'total', match: '', metric: 'orders', threshold: regularOrders } as const;
   await createRule({ pool, jobs }, { ...rule, window_days: null, sticky: false, currency: null });
   const bar = createProgressBar(process.stderr);
-  const file = path.join(out, 'orders.ndjson');
+  const file = ordersFile(config);
   const summary = await runImport(
     { ...warehouse, clock: systemClock, progress: bar.update, signal },
     { file },

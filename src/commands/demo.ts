@@ -10,7 +10,7 @@ import { type Config, readConfig } from '../config.ts';
 import { runImport } from '../imports/run-import.ts';
 import { changePlace } from '../reference/change-place.ts';
 import { type Program, startProgram } from '../start-program.ts';
-import { loadOrders, printOrders } from './demo-orders.ts';
+import { loadOrders, ordersFile, printOrders } from './demo-orders.ts';
 import { printSummary } from './import.ts';
 import { printYear } from './print-year.ts';
 import { createProgressBar } from './progress-bar.ts';
@@ -76,8 +76,11 @@ async function demo(): Promise<void> {
       await loadOrders(program, config, stop.signal);
       await program.warehouse.settle();
       await printOrders(program, access.token, config);
-      printCommands(program, access.token);
-      const till = { token: access.token, placeId, timeZone, menuFolder: example, seed: trickleSeed };
+      printCommands(program, access.token, config);
+      const till = {
+        ...{ token: access.token, placeId, timeZone, menuFolder: example, seed: trickleSeed },
+        ...{ ordersFile: ordersFile(config), ordersZone: config.defaultTimeZone },
+      };
       const trickle = startTrickle(program, till);
       await stopped;
       await trickle.stop();
@@ -128,7 +131,7 @@ async function importYear(program: Program, signal: AbortSignal): Promise<void> 
   printSummary(path.relative(process.cwd(), file), summary);
 }
 
-function printCommands(program: Program, token: string): void {
+function printCommands(program: Program, token: string, { basePath }: Config): void {
   const receipt = readFileSync(path.resolve(example, '../receipt.json'), 'utf8').trim();
   const authorization = `-H 'Authorization: Bearer ${token}'`;
   console.log(`
@@ -143,7 +146,11 @@ Read the analytics back:
 
 curl '${program.address}/api/analytics/?place_id=unique_place_id1' ${authorization}
 
-A live receipt comes in every few seconds. Ctrl-C stops everything.`);
+Dashboard, signed in: what follows the # stays in the browser.
+
+    ${program.address}${basePath}/#token=${encodeURIComponent(token)}
+
+Sales come in every few seconds. Ctrl-C stops everything.`);
 }
 
 export function demoCommand(): Command {

@@ -3,17 +3,29 @@ import path from 'node:path';
 import { localTimeAt } from '../base/time.ts';
 import { readCsv } from '../imports/read-csv.ts';
 import type { Program } from '../start-program.ts';
+import { makeOrder, sampleOrders } from './live-orders.ts';
 
 type Pizza = { productId: string; name: string; category: string; priceCents: number };
-type Options = { token: string; placeId: string; timeZone: string; menuFolder: string; seed: number };
+type Options = {
+  token: string;
+  placeId: string;
+  timeZone: string;
+  menuFolder: string;
+  seed: number;
+  /** Orders of the restaurants, whose clocks show `ordersZone`. */
+  ordersFile: string;
+  ordersZone: string;
+};
 const everyMs = 3_000;
 
-/** A receipt of one to four pizzas every few seconds, sent over HTTP like any till's. */
+/** A receipt of one to four pizzas and an order of a restaurant every few seconds, sent over HTTP like any till's. */
 export function startTrickle(program: Program, options: Options): { stop(): Promise<void> } {
   const random = numbersFrom(options.seed);
   // The numbers start over with each run, so ids carry its start.
   const run = Date.now().toString(36);
+  const firstOrder = Date.now();
   const menu = readMenu(options.menuFolder);
+  const orders = sampleOrders(options.ordersFile);
   let count = 0;
   let isTroubleShown = false;
   let sending: Promise<void> = Promise.resolve();
@@ -24,9 +36,17 @@ export function startTrickle(program: Program, options: Options): { stop(): Prom
       timestamp: localTimeAt(Date.now(), options.timeZone).slice(0, 19),
       place_id: options.placeId,
     });
+    await post('/api/checks/', receipt);
+    const sample = await orders;
+    if (sample.length === 0) return;
+    const now = localTimeAt(Date.now(), options.ordersZone).slice(0, 19).replace('T', ' ');
+    await post('/api/orders/', makeOrder(sample, random, { objectId: firstOrder + count, now }));
+  }
+
+  async function post(url: string, document: unknown): Promise<void> {
     const headers = { authorization: `Bearer ${options.token}`, 'content-type': 'application/json' };
-    const body = JSON.stringify(receipt);
-    const response = await fetch(`${program.address}/api/checks/`, { method: 'POST', headers, body });
+    const body = JSON.stringify(document);
+    const response = await fetch(`${program.address}${url}`, { method: 'POST', headers, body });
     if (!response.ok) throw new Error(`the answer was ${response.status} ${await response.text()}`);
     isTroubleShown = false;
   }

@@ -74,6 +74,11 @@ export function createFormat(locale: string) {
     time: (instant: string) => time.format(new Date(instant)),
     /** Date and time of an instant, in the reader's own zone. */
     moment: (instant: string) => moment.format(new Date(instant)),
+    /** As short as it can be told apart on the axis of a drawing. */
+    shortPeriod(period: string): string {
+      const isDay = /^\d{4}-\d\d-\d\d$/.test(period);
+      return isDay ? shortDay.format(plainDay(period)) : this.period(period);
+    },
     /** A period of an answer: an hour (in its own zone), a day, a week, a month or a year. */
     period(period: string): string {
       if (/T/.test(period))

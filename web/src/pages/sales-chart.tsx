@@ -52,7 +52,7 @@ export function SalesChart({ question, rows, currency, measure, kind }: Properti
         {...formats}
         {...{ label, kind, heightPx }}
         labelsTitle={words.periodColumn}
-        labels={periods.map((period) => format.period(period))}
+        labels={periods.map((period) => format.shortPeriod(period))}
         series={
           group === undefined
             ? withPast(alignTo(periods, own), measure, label, words.before)

@@ -26,6 +26,12 @@ const filtered = ['place', 'category', 'product', 'payment', 'source'] as const;
 export function SalesFilters({ view, setView, question }: Properties) {
   const words = useWords(salesWords);
   const period = periods.find((one) => one === view.period) ?? '30d';
+  const hint =
+    view.compare === '' || question.compare !== undefined
+      ? undefined
+      : question.from === '' || question.to === ''
+        ? words.compareNeedsDates
+        : words.compareNeedsYesterday;
   const chosen = <T extends string>(all: readonly T[], value: string, fallback: T) =>
     all.find((one) => one === value) ?? fallback;
   return (
@@ -70,7 +76,7 @@ export function SalesFilters({ view, setView, question }: Properties) {
         />
         <SelectField
           label={words.compare}
-          hint={period === 'all' && view.compare !== '' ? words.compareNeedsDates : undefined}
+          hint={hint}
           value={chosen(comparisons, view.compare, '')}
           choices={comparisons.map((value) => ({ value, label: words.comparisons[value] }))}
           onChange={(compare) => setView({ compare })}

@@ -49,7 +49,7 @@ export function SalesSum({ answer, currency, currencies, onCurrency }: Propertie
         {compare !== undefined && (
           <p className="muted small">
             {words.base(format.day(compare.from), format.day(compare.to))}
-            {compare.cut_at !== null && `. ${words.cut}`}
+            {compare.cut_at !== null && ` · ${words.cut}`}
           </p>
         )}
         {currencies.length > 1 && (

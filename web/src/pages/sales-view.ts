@@ -82,12 +82,14 @@ export const quoteValue = (value: string) =>
 /** The question to `/api/analytics/sales`; a comparison needs both dates. */
 export function questionOf(view: SalesView, today: string) {
   const range = rangeOf(view, today);
+  // Twelve calendar months, the last of them running, are compared with the same a year earlier.
+  const compare = view.period === '12m' && view.compare === 'previous' ? 'last_year' : view.compare;
   const hasDates = range.from !== '' && range.to !== '';
   const value = (text: string) => (text === '' ? undefined : quoteValue(text));
   return {
     ...{ granularity: granularityOf(view, range), from: range.from, to: range.to },
     group_by: view.group === '' ? undefined : view.group,
-    compare: hasDates && view.compare !== '' ? view.compare : undefined,
+    compare: hasDates && compare !== '' && !isRunningProduct(view, range, today) ? compare : undefined,
     place_id: value(view.place),
     category: value(view.category),
     product_id: value(view.product),
@@ -95,6 +97,12 @@ export function questionOf(view: SalesView, today: string) {
     source: value(view.source),
   };
 }
+/** Products are kept by day, so a day that still runs has nothing to compare with; dates that were chosen are asked as they are. */
+export function isRunningProduct(view: SalesView, { to }: DateRange, today: string): boolean {
+  const asksProducts = view.group === 'product' || view.product !== '';
+  return asksProducts && view.period !== 'custom' && to >= today;
+}
+
 export type SalesQuestion = ReturnType<typeof questionOf>;
 
 /** The reader's own date, for periods that end today. */

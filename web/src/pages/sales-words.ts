@@ -41,6 +41,7 @@ export const salesWords = defineWords({
       last_year_weekday: 'a year earlier, same weekdays',
     },
     compareNeedsDates: 'A comparison needs a period with a beginning.',
+    compareNeedsYesterday: 'Products of a running day cannot be compared; choose dates up to yesterday.',
     measure: 'Figure',
     measures: {
       net: 'Net',
@@ -119,6 +120,7 @@ export const salesWords = defineWords({
       last_year_weekday: 'с прошлым годом по дням недели',
     },
     compareNeedsDates: 'Для сравнения нужен период с началом.',
+    compareNeedsYesterday: 'Товары за незаконченный день не сравнить; выберите даты до вчерашнего дня.',
     measure: 'Показатель',
     measures: {
       net: 'Выручка',

@@ -86,8 +86,15 @@ function optionOf(element: HTMLElement, properties: ChartProperties): EChartsCor
     color: colors.series,
     grid: { left: 4, right: 14, top: series.length > 1 ? 36 : 12, bottom: 4, outerBoundsMode: 'same' },
     legend: {
-      ...{ show: series.length > 1, type: 'plain', left: 0, top: 0, icon: 'roundRect' },
-      ...{ itemWidth: 10, itemHeight: 10, itemGap: 16, textStyle: { ...text, color: colors.text } },
+      ...{ show: series.length > 1, type: 'scroll', left: 0, top: 0, icon: 'roundRect' },
+      ...{
+        itemWidth: 10,
+        itemHeight: 10,
+        itemGap: 16,
+        pageIconColor: colors.muted,
+        pageTextStyle: text,
+        textStyle: { ...text, color: colors.text },
+      },
     },
     tooltip: {
       ...{ trigger: 'axis', confine: true, transitionDuration: 0, className: 'chart-tip-box' },
@@ -103,6 +110,7 @@ function optionOf(element: HTMLElement, properties: ChartProperties): EChartsCor
 
 function seriesOption(one: ChartSeries, index: number, properties: ChartProperties, colors: Colors) {
   const { kind = 'line', stacked = false, labels, horizontal = false, marks = [] } = properties;
+  const isAlone = properties.series.filter(({ isPast }) => isPast !== true).length === 1;
   const type = one.kind ?? kind;
   const color = one.isPast === true ? colors.past : colors.series[index % seriesColors]!;
   const marked =
@@ -132,12 +140,10 @@ function seriesOption(one: ChartSeries, index: number, properties: ChartProperti
     ...common,
     showSymbol: labels.length <= pointsWithDots,
     symbolSize: 7,
-    smooth: 0.15,
-    smoothMonotone: 'x',
     lineStyle: { width: one.isPast === true ? 1.5 : 2, color, type: one.isPast === true ? [4, 4] : 'solid' },
     ...(stacked
       ? { areaStyle: { opacity: 0.7 } }
-      : index === 0
+      : isAlone && index === 0
         ? { areaStyle: { opacity: 0.1, color } }
         : {}),
   };
