@@ -25,7 +25,11 @@ export function registerFailures(app: App): void {
   });
   app.setNotFoundHandler((request, reply) => {
     const url = request.url.split('?')[0]!;
-    const allowed = methods.filter((method) => app.findRoute({ url, method }) !== null);
+    // The dashboard's pages are at every address that is nothing else's: that makes no address one of the API.
+    const allowed = methods.filter((method) => {
+      const route = app.findRoute({ url, method });
+      return route !== null && !('*' in (route.params ?? {}));
+    });
     leaveUnreadBody(request, reply);
     if (allowed.length > 0) {
       reply.header('allow', allowed.join(', '));

@@ -37,7 +37,7 @@ export const nameOf = (row: SalesRow, by: By) =>
   by === 'category' ? row.category! : (row.product_name ?? row.product_id!);
 
 const mostRows = 2_000;
-const shownShares = 12;
+const shownShares = 8;
 
 export function usePopularity(by: By, range: Range, enabled: boolean) {
   const query = { by, ...range, limit: shownShares };
@@ -63,7 +63,7 @@ export function useRanking(by: By, range: Range) {
 /** The same against the period before: up to yesterday where it still runs, since products are kept by day. */
 export function useMoves(by: By, range: NonNullable<Range>, today: string) {
   const yesterday = isoDay(new Date(Date.parse(`${today}T00:00:00Z`) - 86_400_000));
-  const to = range.to < yesterday ? range.to : yesterday;
+  const [to] = [range.to, yesterday].sort() as [string, string];
   const query = {
     granularity: 'total',
     group_by: by,

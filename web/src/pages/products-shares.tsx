@@ -16,8 +16,7 @@ import {
 } from './products-data.ts';
 import { productsWords } from './products-words.ts';
 
-const rowHeightPx = 44;
-const trendHeightPx = 360;
+const heightPx = 370;
 const trendLines = 5;
 
 /** What most orders and most customers have in common. */
@@ -51,7 +50,7 @@ export function Shares({ by, range }: { by: By; range: Range }) {
                   kind="bar"
                   horizontal
                   format={format.share}
-                  heightPx={Math.max(200, rows.length * rowHeightPx + 60)}
+                  heightPx={heightPx}
                 />
               </>
             )
@@ -93,7 +92,7 @@ export function Trend({ by, kind, range, currency, rows }: TrendProperties) {
               }))}
               format={(value) => format.money(value, currency)}
               formatAxis={(value) => format.shortMoney(value, currency)}
-              heightPx={trendHeightPx}
+              heightPx={heightPx}
             />
           );
         }}

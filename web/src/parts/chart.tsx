@@ -38,13 +38,14 @@ const chartWords = defineWords({
 /** A drawing, and the same figures as a table for who cannot see it. */
 export function Chart(properties: ChartProperties) {
   const words = useWords(chartWords);
-  const { label, labels, series, format, labelsTitle, heightPx = 260 } = properties;
+  const { label, labels, format, labelsTitle, heightPx = 260 } = properties;
+  const series = toldApart(properties.series);
   const rows = labels.map((name, index) => ({ name, index }));
   return (
     <figure className="chart">
       <div className="chart-canvas" style={{ height: heightPx }}>
         <Suspense fallback={null}>
-          <Canvas {...properties} />
+          <Canvas {...properties} series={series} />
         </Suspense>
       </div>
       <details>
@@ -71,4 +72,14 @@ export function Chart(properties: ChartProperties) {
       </details>
     </figure>
   );
+}
+
+/** Two dishes may have one name; a legend knows its lines by it. */
+function toldApart(series: readonly ChartSeries[]): ChartSeries[] {
+  const seen = new Map<string, number>();
+  return series.map((one) => {
+    const count = (seen.get(one.name) ?? 0) + 1;
+    seen.set(one.name, count);
+    return count === 1 ? one : { ...one, name: `${one.name} (${count})` };
+  });
 }
