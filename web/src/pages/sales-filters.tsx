@@ -17,23 +17,17 @@ type Properties = {
   view: SalesView;
   setView: (changes: Partial<SalesView>) => void;
   question: SalesQuestion;
+  /** Whether to ask what there is to choose from: after the figures, which are waited for. */
+  isOffering: boolean;
 };
 
 const sources = ['receipt', 'transaction', 'order', 'daily'] as const;
 const filtered = ['place', 'category', 'product', 'payment', 'source'] as const;
 
 /** What is asked: period, steps, groups, comparison and filters. */
-export function SalesFilters({ view, setView, question }: Properties) {
+export function SalesFilters({ view, setView, question, isOffering }: Properties) {
   const words = useWords(salesWords);
   const period = periods.find((one) => one === view.period) ?? '30d';
-  const hint =
-    view.compare === '' || question.compare !== undefined
-      ? undefined
-      : question.from === '' || question.to === ''
-        ? words.compareNeedsDates
-        : words.compareNeedsYesterday;
-  const chosen = <T extends string>(all: readonly T[], value: string, fallback: T) =>
-    all.find((one) => one === value) ?? fallback;
   return (
     <Card className="sales-filters">
       <div className="toolbar">
@@ -76,12 +70,12 @@ export function SalesFilters({ view, setView, question }: Properties) {
         />
         <SelectField
           label={words.compare}
-          hint={hint}
+          hint={useCompareHint(view, question)}
           value={chosen(comparisons, view.compare, '')}
           choices={comparisons.map((value) => ({ value, label: words.comparisons[value] }))}
           onChange={(compare) => setView({ compare })}
         />
-        <Filters {...{ view, setView, question }} />
+        <Filters {...{ view, setView, question, isOffering }} />
         {filtered.some((name) => view[name] !== '') && (
           <button
             type="button"
@@ -96,12 +90,12 @@ export function SalesFilters({ view, setView, question }: Properties) {
   );
 }
 
-function Filters({ view, setView, question }: Properties) {
+function Filters({ view, setView, question, isOffering }: Properties) {
   const words = useWords(salesWords);
-  const places = usePlaces();
-  const categories = useOffered(question, 'category');
-  const products = useOffered(question, 'product');
-  const payments = useOffered(question, 'payment_method');
+  const places = usePlaces(isOffering);
+  const categories = useOffered(question, 'category', isOffering);
+  const products = useOffered(question, 'product', isOffering);
+  const payments = useOffered(question, 'payment_method', isOffering);
   const offered: [(typeof filtered)[number], readonly Offered[] | undefined][] = [
     ['place', places.data],
     ['category', categories.data],
@@ -124,4 +118,12 @@ function Filters({ view, setView, question }: Properties) {
 function withChosen(choices: Offered[], chosen: string): Offered[] {
   if (choices.some(({ value }) => value === chosen)) return choices;
   return [...choices, { value: chosen, label: chosen }];
+}
+
+/** Why the comparison that was chosen is not there. */
+function useCompareHint(view: SalesView, question: SalesQuestion): string | undefined {
+  const words = useWords(salesWords);
+  if (view.compare === '' || question.compare !== undefined) return undefined;
+  const hasDates = question.from !== '' && question.to !== '';
+  return hasDates ? words.compareNeedsYesterday : words.compareNeedsDates;
 }

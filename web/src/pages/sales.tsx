@@ -32,14 +32,16 @@ export function SalesPage() {
   const names = useWords(pageNames);
   const [view, setView] = useQueryState(salesDefaults);
   const question = useMemo(() => questionOf(view, readerToday()), [view]);
+  const measure = wholeMeasures.find((one) => one === view.measure) ?? 'net';
   const sum = useSum(question);
   const currencies = [
     ...new Set(sum.data?.rows.toSorted((a, b) => b.units - a.units).map((row) => row.currency)),
   ];
   const currency = currencies.includes(view.currency) ? view.currency : currencies[0];
+  const drawn = useDrawn(question, currency, measure, view.view !== 'table');
   return (
     <Page title={names.sales} actions={<Export question={question} />}>
-      <SalesFilters {...{ view, setView, question }} />
+      <SalesFilters {...{ view, setView, question }} isOffering={!sum.isPending && !drawn.isLoading} />
       <Answer of={sum}>
         {(data) =>
           currency === undefined ? (
@@ -62,7 +64,7 @@ export function SalesPage() {
                 answer={data}
                 onCurrency={(value) => setView({ currency: value })}
               />
-              <Drawing {...{ view, setView, question, currency }} />
+              <Drawing {...{ view, setView, question, currency, drawn, measure }} />
             </>
           )
         }
@@ -76,12 +78,12 @@ type DrawingProperties = {
   setView: (changes: Partial<SalesView>, options?: { replace?: boolean }) => void;
   question: SalesQuestion;
   currency: string;
+  drawn: ReturnType<typeof useDrawn>;
+  measure: string;
 };
 
-function Drawing({ view, setView, question, currency }: DrawingProperties) {
+function Drawing({ view, setView, question, currency, drawn, measure }: DrawingProperties) {
   const words = useWords(salesWords);
-  const drawn = useDrawn(question, currency, view.measure);
-  const measure = wholeMeasures.find((one) => one === view.measure) ?? 'net';
   const shown = views.find((one) => one === view.view) ?? 'line';
   return (
     <Card

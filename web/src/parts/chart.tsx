@@ -5,8 +5,10 @@ import { Table } from './table.tsx';
 
 export type { ChartSeries } from './draw-chart.ts';
 
-// The drawing library is the largest part of the dashboard, so it comes after the page stands.
-const Canvas = lazy(async () => ({ default: (await import('./chart-canvas.tsx')).ChartCanvas }));
+// The drawing library is the largest part of the dashboard: the page stands without it, and it is asked for as soon as
+// a page with drawings is, while that page asks for its figures.
+const canvas = import('./chart-canvas.tsx');
+const Canvas = lazy(async () => ({ default: (await canvas).ChartCanvas }));
 
 export type ChartProperties = {
   /** What the chart shows, for screen readers and as the name of its table. */
