@@ -127,3 +127,7 @@ function useCompareHint(view: SalesView, question: SalesQuestion): string | unde
   const hasDates = question.from !== '' && question.to !== '';
   return hasDates ? words.compareNeedsYesterday : words.compareNeedsDates;
 }
+
+function chosen<T extends string>(all: readonly T[], value: string, fallback: T): T {
+  return all.find((one) => one === value) ?? fallback;
+}
