@@ -48,15 +48,15 @@ type State = {
 /** Load transactions of this process since it started: how many, and how long they took. */
 async function readLoading(metrics: Metrics) {
   const { values } = await metrics.loadSeconds.get();
-  const valueOf = (suffix: string) =>
+  const seriesOf = (suffix: string) =>
     values.find(({ metricName }) => metricName === `tillstream_load_seconds_${suffix}`)?.value ?? 0;
-  const batches = valueOf('count');
+  const batches = seriesOf('count');
   if (batches === 0) return null;
   const buckets = values.filter(({ metricName }) => metricName === 'tillstream_load_seconds_bucket');
   const within = buckets.find(({ value }) => value >= batches * 0.95)?.labels.le;
   return {
     batches,
-    mean_ms: Math.round((valueOf('sum') / batches) * 10_000) / 10,
+    mean_ms: Math.round((seriesOf('sum') / batches) * 10_000) / 10,
     // The upper bound of the bucket; none where a load took longer than the last one.
     p95_ms: typeof within === 'number' ? within * 1000 : null,
   };

@@ -112,7 +112,7 @@ export const pageGroups: Record<PageGroup, readonly PageEntry[]> = {
       ...page(async () => (await import('./pages/tokens.tsx')).TokensPage),
     },
     {
-      ...{ name: 'health', icon: 'heart', roles: ['operator'] },
+      ...{ name: 'health', icon: 'heart', roles: ['operator'], unboundOnly: true },
       ...page(async () => (await import('./pages/health.tsx')).HealthPage),
     },
   ],
