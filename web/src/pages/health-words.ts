@@ -3,9 +3,9 @@ import { defineWords } from '../words.ts';
 export const healthWords = defineWords({
   en: {
     lead: 'How far the figures are behind the sales, how fast sales are stored, and whether everything adds up.',
-    overall: 'Answers',
-    ready: 'everything works',
-    notReady: 'something is away',
+    overall: 'State',
+    ready: 'all good',
+    notReady: 'trouble',
     behind: 'Not in the marts yet',
     behindNote: (limit: string) => `sales; answers include them; loading waits at ${limit}`,
     load: 'Storing a batch',
@@ -59,9 +59,9 @@ export const healthWords = defineWords({
   },
   ru: {
     lead: 'Насколько показатели отстают от продаж, как быстро продажи сохраняются и всё ли сходится.',
-    overall: 'Ответы',
-    ready: 'всё работает',
-    notReady: 'что-то недоступно',
+    overall: 'Состояние',
+    ready: 'в порядке',
+    notReady: 'сбой',
     behind: 'Ещё не в витринах',
     behindNote: (limit) => `продаж; в ответах они учтены; загрузка ждёт при ${limit}`,
     load: 'Сохранение пачки',

@@ -28,9 +28,9 @@ type FigureProperties = {
 /** One number that stands out, with a word about it. */
 export function Figure({ name, value, note, tone }: FigureProperties) {
   return (
-    <div className="card figure-card">
+    <div className="card fact-card">
       <p className="muted">{name}</p>
-      <p className={tone === undefined ? 'figure-value' : `figure-value figure-${tone}`}>{value}</p>
+      <p className={tone === undefined ? 'fact-value' : `fact-value fact-${tone}`}>{value}</p>
       {note !== undefined && <p className="muted">{note}</p>}
     </div>
   );

@@ -12,7 +12,8 @@ const empty = ['hr', 'br'];
 /** HTML that the program wrote, element by element: whatever else it holds is shown as text or not at all. */
 export function Rendered({ html, language }: { html: string; language: Language }) {
   const content = useMemo(() => {
-    const { body } = new DOMParser().parseFromString(html, 'text/html');
+    // The page that the program makes of a text brings a style of its own, which this page's policy refuses.
+    const { body } = new DOMParser().parseFromString(html.replace(/<style>.*?<\/style>/s, ''), 'text/html');
     return [...body.childNodes].map(render);
   }, [html]);
   return (
