@@ -5,6 +5,7 @@ import { useFormat } from '../format.ts';
 import { Badge } from '../parts/badge.tsx';
 import { ConfirmDialog, Dialog } from '../parts/dialog.tsx';
 import { Icon } from '../parts/icon.tsx';
+import { Moment } from '../parts/moment.tsx';
 import { Answer, EmptyState, ErrorBox } from '../parts/notice.tsx';
 import { Card } from '../parts/page.tsx';
 import { Secret } from '../parts/secret.tsx';
@@ -124,7 +125,7 @@ function ChannelTable({ channels, onAsk }: { channels: readonly Channel[]; onAsk
           {
             name: 'last',
             title: words.last,
-            cell: ({ last_delivered_at: last }) => (last === null ? words.never : format.moment(last)),
+            cell: ({ last_delivered_at: last }) => (last === null ? words.never : <Moment at={last} />),
           },
           {
             name: 'actions',

@@ -5,6 +5,7 @@ import { useFormat } from '../format.ts';
 import { Badge, type Tone } from '../parts/badge.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import { SelectField } from '../parts/field.tsx';
+import { Moment } from '../parts/moment.tsx';
 import { Answer, EmptyState, ErrorBox } from '../parts/notice.tsx';
 import { Card } from '../parts/page.tsx';
 import { Pager, useCursor } from '../parts/pager.tsx';
@@ -105,7 +106,7 @@ function DeliveryTable({ deliveries, onOpen }: TableProperties) {
       rows={deliveries}
       rowKey={({ delivery_id }) => String(delivery_id)}
       columns={[
-        { name: 'when', title: words.when, cell: ({ event_at }) => format.moment(event_at) },
+        { name: 'when', title: words.when, cell: ({ event_at }) => <Moment at={event_at} /> },
         { name: 'event', title: words.event, cell: ({ event }) => <code>{event}</code> },
         { name: 'channel', title: words.channel, cell: ({ channel_id }) => channel_id },
         {
@@ -182,7 +183,7 @@ function OneDelivery({ id, onClose }: { id: number; onClose: () => void }) {
               rows={attempts}
               rowKey={({ attempt }) => String(attempt)}
               columns={[
-                { name: 'when', title: words.when, cell: ({ started_at }) => format.moment(started_at) },
+                { name: 'when', title: words.when, cell: ({ started_at }) => <Moment at={started_at} /> },
                 { name: 'outcome', title: words.outcome, cell: ({ outcome }) => outcome ?? '…' },
                 { name: 'status', title: words.status, cell: ({ status }) => status ?? '' },
                 {

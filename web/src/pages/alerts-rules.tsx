@@ -75,7 +75,9 @@ type AlertWords = ReturnType<typeof useWords<(typeof alertsWords)['en']>>;
 function describeRule(rule: AlertRule, words: Words, alertWords: AlertWords, format: Format): string {
   const { kind, metric, below, above, currency, window_minutes, place_id, product_id, category } = rule;
   const limit = (value: number) =>
-    kind === 'change' ? format.change(value) : showFigure(format, alertWords, metric, value, currency);
+    kind === 'change'
+      ? words.usualBy(format.change(value))
+      : showFigure(format, alertWords, metric, value, currency);
   const bound =
     below !== null ? words.lowerThan(limit(below)) : above === null ? '' : words.higherThan(limit(above));
   const parts = [

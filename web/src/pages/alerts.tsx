@@ -6,6 +6,7 @@ import { useFormat } from '../format.ts';
 import { type PageProps, pageNames } from '../pages.ts';
 import { Badge } from '../parts/badge.tsx';
 import { Segments } from '../parts/field.tsx';
+import { Moment } from '../parts/moment.tsx';
 import { Answer, EmptyState } from '../parts/notice.tsx';
 import { Card, Page } from '../parts/page.tsx';
 import { Pager, useCursor } from '../parts/pager.tsx';
@@ -129,8 +130,7 @@ function AlertTable({ alerts }: { alerts: readonly Alert[] }) {
           cell: (alert) => (
             <>
               <Link to={pathOf('alerts', String(alert.id))}>{alert.rule_name}</Link>
-              <br />
-              <span className="muted">{alert.explanation.text}</span>
+              <span className="muted clamped">{alert.explanation.text}</span>
             </>
           ),
         },
@@ -147,7 +147,7 @@ function AlertTable({ alerts }: { alerts: readonly Alert[] }) {
           numeric: true,
           cell: ({ metric, baseline, currency }) => showFigure(format, words, metric, baseline, currency),
         },
-        { name: 'fired', title: words.firedAt, cell: ({ fired_at }) => format.moment(fired_at) },
+        { name: 'fired', title: words.firedAt, cell: ({ fired_at }) => <Moment at={fired_at} /> },
       ]}
     />
   );

@@ -6,6 +6,7 @@ import { pageNames } from '../pages.ts';
 import { Badge } from '../parts/badge.tsx';
 import { Figure } from '../parts/facts.tsx';
 import { Icon } from '../parts/icon.tsx';
+import { Moment } from '../parts/moment.tsx';
 import { Answer } from '../parts/notice.tsx';
 import { Card, Page } from '../parts/page.tsx';
 import { Table } from '../parts/table.tsx';
@@ -173,7 +174,7 @@ function Followers({ followers }: { followers: Health['followers'] }) {
             numeric: true,
             cell: ({ waiting_rows }) => format.number(waiting_rows),
           },
-          { name: 'moved', title: words.moved, cell: ({ moved_at }) => format.moment(moved_at) },
+          { name: 'moved', title: words.moved, cell: ({ moved_at }) => <Moment at={moved_at} /> },
         ]}
       />
     </Card>

@@ -5,6 +5,7 @@ import { useFormat } from '../format.ts';
 import { pageNames } from '../pages.ts';
 import { Badge, type Tone } from '../parts/badge.tsx';
 import { SelectField } from '../parts/field.tsx';
+import { Moment } from '../parts/moment.tsx';
 import { Answer, EmptyState, ErrorBox } from '../parts/notice.tsx';
 import { Card, Page } from '../parts/page.tsx';
 import { Pager, useCursor } from '../parts/pager.tsx';
@@ -92,7 +93,6 @@ export function JobsPage() {
 
 function Schedules({ schedules }: { schedules: readonly Schedule[] }) {
   const words = useWords(jobsWords);
-  const format = useFormat();
   const client = useQueryClient();
   const run = useMutation({
     mutationFn: (queue: string) => request<Job>('/api/jobs/', { method: 'POST', body: { queue } }),
@@ -116,7 +116,7 @@ function Schedules({ schedules }: { schedules: readonly Schedule[] }) {
               </>
             ),
           },
-          { name: 'next', title: words.nextRun, cell: ({ next_run }) => format.moment(next_run) },
+          { name: 'next', title: words.nextRun, cell: ({ next_run }) => <Moment at={next_run} /> },
           {
             name: 'run',
             title: words.actions,
@@ -142,7 +142,6 @@ function Schedules({ schedules }: { schedules: readonly Schedule[] }) {
 
 function JobTable({ jobs }: { jobs: readonly Job[] }) {
   const words = useWords(jobsWords);
-  const format = useFormat();
   const client = useQueryClient();
   const retry = useMutation({
     mutationFn: (id: string) => request<Job>(`/api/jobs/${id}/retry`, { method: 'POST' }),
@@ -181,11 +180,11 @@ function JobTable({ jobs }: { jobs: readonly Job[] }) {
           },
           { name: 'progress', title: words.progress, cell: (job) => <Outcome job={job} /> },
           { name: 'attempts', title: words.attempts, numeric: true, cell: ({ attempts }) => attempts },
-          { name: 'created', title: words.created, cell: ({ created_at }) => format.moment(created_at) },
+          { name: 'created', title: words.created, cell: ({ created_at }) => <Moment at={created_at} /> },
           {
             name: 'ended',
             title: words.ended,
-            cell: ({ ended_at }) => (ended_at === null ? '' : format.moment(ended_at)),
+            cell: ({ ended_at }) => <Moment at={ended_at} />,
           },
           {
             name: 'actions',

@@ -6,6 +6,7 @@ import { type Format, useFormat } from '../format.ts';
 import { type PageProps, pageNames } from '../pages.ts';
 import { Badge, type Tone } from '../parts/badge.tsx';
 import { Icon } from '../parts/icon.tsx';
+import { Moment } from '../parts/moment.tsx';
 import { Answer, EmptyState } from '../parts/notice.tsx';
 import { Card, Page } from '../parts/page.tsx';
 import { Pager, useCursor } from '../parts/pager.tsx';
@@ -117,7 +118,7 @@ function ReportTable({ reports }: { reports: readonly Report[] }) {
           cell: ({ basis }) => (basis === null ? '' : words.bases[basis]),
         },
         { name: 'origin', title: words.origin, cell: ({ origin }) => words.origins[origin] ?? origin },
-        { name: 'made', title: words.made, cell: ({ create_date }) => format.moment(create_date) },
+        { name: 'made', title: words.made, cell: ({ create_date }) => <Moment at={create_date} /> },
       ]}
     />
   );

@@ -7,6 +7,7 @@ import { pageNames } from '../pages.ts';
 import { Badge } from '../parts/badge.tsx';
 import { ConfirmDialog } from '../parts/dialog.tsx';
 import { Icon } from '../parts/icon.tsx';
+import { Moment } from '../parts/moment.tsx';
 import { Answer, EmptyState, ErrorBox } from '../parts/notice.tsx';
 import { Card, Page } from '../parts/page.tsx';
 import { Table } from '../parts/table.tsx';
@@ -114,7 +115,7 @@ function RuleTable({ rules, onAsk }: { rules: readonly TagRule[]; onAsk: (asked:
             </Badge>
           ),
         },
-        { name: 'changed', title: words.changed, cell: ({ updated_at }) => format.moment(updated_at) },
+        { name: 'changed', title: words.changed, cell: ({ updated_at }) => <Moment at={updated_at} /> },
         {
           name: 'actions',
           title: words.actions,

@@ -2,12 +2,12 @@ import '../styles/manage.css';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { request } from '../api.ts';
-import { useFormat } from '../format.ts';
 import { pageNames } from '../pages.ts';
 import { Badge } from '../parts/badge.tsx';
 import { ConfirmDialog, Dialog } from '../parts/dialog.tsx';
 import { CheckField } from '../parts/field.tsx';
 import { Icon } from '../parts/icon.tsx';
+import { Moment } from '../parts/moment.tsx';
 import { Answer, EmptyState, ErrorBox } from '../parts/notice.tsx';
 import { Card, Page } from '../parts/page.tsx';
 import { Pager, useCursor } from '../parts/pager.tsx';
@@ -97,7 +97,6 @@ type TableProperties = { tokens: readonly Token[]; onAsk: (asked: Asked) => void
 
 function TokenTable({ tokens, onAsk }: TableProperties) {
   const words = useWords(tokensWords);
-  const format = useFormat();
   const own = useIdentity().token_id;
   if (tokens.length === 0)
     return (
@@ -142,11 +141,11 @@ function TokenTable({ tokens, onAsk }: TableProperties) {
         { name: 'state', title: words.state, cell: (token) => <State token={token} /> },
         { name: 'roles', title: words.roles, cell: ({ roles }) => roles.join(', ') },
         { name: 'place', title: words.place, cell: ({ place_id }) => place_id ?? words.allPlaces },
-        { name: 'created', title: words.created, cell: ({ created_at }) => format.moment(created_at) },
+        { name: 'created', title: words.created, cell: ({ created_at }) => <Moment at={created_at} /> },
         {
           name: 'expires',
           title: words.expires,
-          cell: ({ expires_at }) => (expires_at === null ? words.never : format.moment(expires_at)),
+          cell: ({ expires_at }) => (expires_at === null ? words.never : <Moment at={expires_at} />),
         },
         { name: 'actions', title: words.actions, cell: actions },
       ]}
