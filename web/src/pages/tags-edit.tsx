@@ -58,7 +58,12 @@ export function EditTag({ rule, onClose, onDone }: Properties) {
   const formId = useId();
   const [draft, setDraft] = useState<Draft>(rule === undefined ? blank : draftOf(rule));
   const preview = useMutation({
-    mutationFn: () => request<Preview>('/api/tag-rules/preview', { method: 'POST', body: bodyOf(draft) }),
+    // A rule can be looked at before its tag has a name.
+    mutationFn: () =>
+      request<Preview>('/api/tag-rules/preview', {
+        method: 'POST',
+        body: bodyOf({ ...draft, tag: draft.tag === '' ? '–' : draft.tag }),
+      }),
   });
   const save = useMutation({
     mutationFn: () =>
