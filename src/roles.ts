@@ -26,6 +26,7 @@ import { registerDashboardRoutes } from './dashboard/routes.ts';
 import { createReplicaFollower } from './database/follow-replica.ts';
 import { type ReadSide, readFromPrimary } from './database/read-side.ts';
 import type { App } from './http/server.ts';
+import { registerImportRoutes } from './imports/routes.ts';
 import { registerDailyRoutes } from './intake/daily-routes.ts';
 import { registerIntakeRoutes } from './intake/routes.ts';
 import type { Jobs } from './jobs/jobs.ts';
@@ -84,7 +85,8 @@ type Part = {
   start?: (context: RoleContext) => Promise<void>;
 };
 
-/** A replay answers with its verdict, so it loads here and now. */
+/** An import answers with its verdicts and a replay with its own, so both load here and now. */
+const importRoom: Room = (app, deps) => registerImportRoutes(app, { ...deps, stream: deps.direct });
 const journalRoom: Room = (app, deps) => registerWarehouseRoutes(app, { ...deps, stream: deps.direct });
 const saleRoom: Room = (app, { pool }) => registerSaleRoutes(app, pool);
 
@@ -92,7 +94,7 @@ const saleRoom: Room = (app, { pool }) => registerSaleRoutes(app, pool);
 const parts: Record<ProgramRole, Part> = {
   collector: {
     // What was sent can be read back under the addresses it was sent to.
-    rooms: [registerIntakeRoutes, registerDailyRoutes, saleRoom, registerDailyReadRoutes],
+    rooms: [registerIntakeRoutes, registerDailyRoutes, importRoom, saleRoom, registerDailyReadRoutes],
     start: async ({ warehouse, log }) => await tidyDaily(warehouse.pool, log),
   },
   processor: { rooms: [], start: startProcessor },
@@ -101,6 +103,7 @@ const parts: Record<ProgramRole, Part> = {
     rooms: [
       saleRoom,
       journalRoom,
+      importRoom,
       registerDailyReadRoutes,
       registerReconciliationRoutes,
       registerAnalyticsRoutes,

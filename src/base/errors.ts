@@ -9,6 +9,7 @@ export const errorTable = {
   invalid_document: { status: 422, title: 'The document was rejected' },
   not_xml: { status: 422, title: 'The body is not XML that can be read' },
   not_json: { status: 422, title: 'The body is not JSON' },
+  not_importable: { status: 422, title: 'The file or its mapping cannot be imported' },
   request_timeout: { status: 408, title: 'The request did not arrive in time' },
   body_too_large: { status: 413, title: 'The body is over the limit' },
   unsupported_media_type: { status: 415, title: 'This content type is not read here' },

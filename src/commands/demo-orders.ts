@@ -5,6 +5,7 @@ import { localTimeAt } from '../base/time.ts';
 import type { Config } from '../config.ts';
 import { createRule } from '../customers/tag-rules.ts';
 import { importReference } from '../imports/import-reference.ts';
+import { readBytes } from '../imports/open-import.ts';
 import { runImport } from '../imports/run-import.ts';
 import type { Program } from '../start-program.ts';
 import { printSummary } from './import.ts';
@@ -33,7 +34,8 @@ export async function loadOrders(program: Program, config: Config, signal: Abort
   const ending = localTimeAt(systemClock.nowMs(), defaultTimeZone).slice(0, 19);
   await writeOrders({ out, seed, orders, weeks, ending, withPayments: true });
   const deps = { pool, reference, erased, jobs, clock: systemClock, defaultTimeZone };
-  for (const name of ['restaurants', 'users']) await importReference(deps, path.join(out, `${name}.ndjson`));
+  for (const name of ['restaurants', 'users'])
+    await importReference(deps, readBytes(path.join(out, `${name}.ndjson`)));
   const rule = { tag, scope: 'total', match: '', metric: 'orders', threshold: regularOrders } as const;
   await createRule({ pool, jobs }, { ...rule, window_days: null, sticky: false, currency: null });
   const bar = createProgressBar(process.stderr);

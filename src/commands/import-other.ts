@@ -53,7 +53,7 @@ export async function importReferenceFile(
   try {
     const { defaultTimeZone } = config;
     const deps = { pool, reference, erased, jobs, clock: systemClock, defaultTimeZone };
-    const summary = await importReference(deps, file);
+    const summary = await importReference(deps, readBytes(file));
     console.log(
       `${file}: ${summary.user} users, ${summary.restaurant} restaurants, ${summary.changed} new or changed`,
     );

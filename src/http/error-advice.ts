@@ -9,6 +9,8 @@ export const errorAdvice: Partial<Record<ErrorCode, string>> = {
     'Each entry of errors names one place in the document. The journal keeps it to be corrected.',
   not_xml: 'Each entry of errors names the line. Send the whole file, as well-formed XML.',
   not_json: 'Send JSON in UTF-8.',
+  not_importable:
+    'Correct what the detail names in the file or its mapping; nothing of this request was stored.',
   request_timeout: 'Send the whole request at once; what did arrive had no effect.',
   body_too_large: 'Send fewer documents at once, or stream them as NDJSON.',
   unsupported_media_type: 'Send one of the content types that the route describes.',

@@ -2,7 +2,7 @@ import { CodedError } from '../base/errors.ts';
 import { currencyDigits, lineAmount, parseAmount, parseQuantity } from '../base/money.ts';
 import type { Lookup } from './lookups.ts';
 import { type Field, fieldsOf, type Mapping } from './mapping.ts';
-import { dateReader, decimalReader, RowTrouble, readInteger } from './read-value.ts';
+import { dateReader, decimalReader, type FieldTrouble, RowTrouble, readInteger } from './read-value.ts';
 
 /** One row, and what was looked up for it so far. */
 type Row = { cells: readonly string[]; found: Map<string, string[]> };
@@ -32,23 +32,52 @@ export function createDocumentMaker(options: {
   const summed = Object.keys(fields.document).filter((name) => fields.document[name]!.sum !== undefined);
   return (rows) => {
     const wide = rows.map((cells) => ({ cells, found: new Map<string, string[]>() }));
-    const document = fillAll(documentFields, wide[0]!);
-    if (itemFields === undefined) return Buffer.from(JSON.stringify(document));
-    const items = wide.map((row) => fillAll(itemFields, row));
-    for (const name of summed) document[name] = sumOf(items, document, options.defaultCurrency);
-    document.items = items;
-    return Buffer.from(JSON.stringify(document));
+    const troubles: FieldTrouble[] = [];
+    const document = fillAll(documentFields, wide[0]!, '', troubles);
+    const items =
+      itemFields && wide.map((row, index) => fillAll(itemFields, row, `/items/${index}`, troubles));
+    if (items !== undefined) {
+      for (const name of troubles.length > 0 ? [] : summed)
+        attempt(`/${name}`, troubles, () => {
+          document[name] = sumOf(items, document, options.defaultCurrency);
+        });
+      document.items = items;
+    }
+    const body = Buffer.from(JSON.stringify(document));
+    if (troubles.length === 0) return body;
+    const messages = new Set(troubles.map(({ message }) => message));
+    throw new RowTrouble([...messages].join('; '), { fields: troubles, draft: body });
   };
 }
 
 /** A field whose column is empty is left out; the members stand in the mapping's order. */
-function fillAll(fields: readonly (readonly [string, Fill])[], row: Row): Record<string, unknown> {
+function fillAll(
+  fields: readonly (readonly [string, Fill])[],
+  row: Row,
+  at: string,
+  troubles: FieldTrouble[],
+): Record<string, unknown> {
   const filled: [string, unknown][] = [];
   for (const [name, fill] of fields) {
-    const value = fill(row);
-    if (value !== undefined) filled.push([name, value]);
+    attempt(`${at}/${name}`, troubles, () => {
+      const value = fill(row);
+      if (value !== undefined) filled.push([name, value]);
+    });
+    const last = troubles.at(-1);
+    if (last?.pointer === `${at}/${name}` && last.text !== undefined) filled.push([name, last.text]);
   }
   return Object.fromEntries(filled);
+}
+
+/** Notes what is wrong with a field and goes on, so that all of a document's troubles are told at once. */
+function attempt(pointer: string, troubles: FieldTrouble[], work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof RowTrouble)) throw error;
+    const { message, text } = error;
+    troubles.push({ pointer, message, ...(text === undefined ? {} : { text }) });
+  }
 }
 
 function compileField(field: Field, columns: ColumnReader): Fill {

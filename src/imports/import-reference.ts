@@ -3,7 +3,6 @@ import { Compile } from 'typebox/compile';
 import { catalogueDescriptions } from '../reference/catalogue-schemas.ts';
 import { type CatalogueDeps, type CatalogueEntry, changeCatalogue } from '../reference/change-catalogue.ts';
 import { idField } from '../sales/document-fields.ts';
-import { readBytes } from './open-import.ts';
 import { splitLines } from './read-lines.ts';
 
 export type ReferenceSummary = {
@@ -25,7 +24,7 @@ const validators = Object.fromEntries(
 );
 
 /** A line as an entry, or what is wrong with it. */
-function readLine(bytes: Buffer): { kind: Kind; entry: CatalogueEntry } | string {
+export function readReferenceLine(bytes: Buffer): { kind: Kind; entry: CatalogueEntry } | string {
   let value: Record<string, unknown>;
   try {
     value = JSON.parse(bytes.toString('utf8'));
@@ -49,7 +48,10 @@ function readLine(bytes: Buffer): { kind: Kind; entry: CatalogueEntry } | string
  * Users and restaurants from NDJSON: a line with a `menu` is a restaurant. Of two lines of one id the later
  * holds. A second run changes nothing.
  */
-export async function importReference(deps: CatalogueDeps, file: string): Promise<ReferenceSummary> {
+export async function importReference(
+  deps: CatalogueDeps,
+  input: AsyncIterable<Buffer>,
+): Promise<ReferenceSummary> {
   const summary: ReferenceSummary = { user: 0, restaurant: 0, changed: 0, rejected: [] };
   const waiting = { user: new Map<string, CatalogueEntry>(), restaurant: new Map<string, CatalogueEntry>() };
   const flush = async (kind: Kind) => {
@@ -59,10 +61,10 @@ export async function importReference(deps: CatalogueDeps, file: string): Promis
     summary.changed += done.changed;
     waiting[kind].clear();
   };
-  for await (const lines of splitLines(readBytes(file))) {
+  for await (const lines of splitLines(input)) {
     for (const { line, bytes } of lines) {
       if (bytes.every((byte) => byte <= 0x20)) continue;
-      const read = readLine(bytes);
+      const read = readReferenceLine(bytes);
       if (typeof read === 'string') {
         summary.rejected.push({ line, reason: read });
         continue;

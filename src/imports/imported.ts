@@ -1,10 +1,13 @@
+import type { FieldTrouble } from './read-value.ts';
+
 /**
  * One document of a file, or a part of it that makes none. `line` is the first line it stands on, `original`
- * the bytes of the file that it was made from.
+ * the bytes of the file that it was made from; in an array `end` is where the next begins.
  */
-export type Imported = { line: number; original: Buffer[] } & (
-  | { body: Buffer; trouble?: undefined }
-  | { body?: undefined; trouble: string }
+export type Imported = { line: number; original: Buffer[]; end?: number } & (
+  | { body: Buffer; trouble?: undefined; draft?: undefined; fields?: undefined }
+  /** `draft` is the document as far as it could be made, `fields` what is wrong in it. */
+  | { body?: undefined; trouble: string; draft?: Buffer; fields?: FieldTrouble[] }
 );
 
 /** What intake takes as well: see the limits of a document. */

@@ -13,6 +13,9 @@ export type Lookup = {
   find(key: string): string[] | undefined;
 };
 
+/** Opens a file by the name that the mapping has for it. */
+export type OpenFile = (file: string) => AsyncIterable<Buffer>;
+
 /** Joins the cells of a row into one text. */
 const unitSeparator = '\u001f';
 
@@ -34,31 +37,33 @@ function usedColumns(mapping: Mapping): Map<string, Set<string>> {
   return used;
 }
 
+/** Looked-up files that lie beside a mapping file. */
+export function filesIn(folder: string): OpenFile {
+  return (file) => createReadStream(path.resolve(folder, file));
+}
+
 /** Errors: `import_failed` naming the file and line where it cannot be read or gives two answers for one key. */
-export async function readLookups(mapping: Mapping, folder: string): Promise<Map<string, Lookup>> {
+export async function readLookups(mapping: Mapping, open: OpenFile): Promise<Map<string, Lookup>> {
   const used = usedColumns(mapping);
   const lookups = new Map<string, Lookup>();
   for (const [name, lookup] of Object.entries(mapping.lookup ?? {}))
-    lookups.set(
-      name,
-      await readLookup(path.resolve(folder, lookup.file), lookup, used.get(name) ?? new Set()),
-    );
+    lookups.set(name, await readLookup(open, lookup, used.get(name) ?? new Set()));
   return lookups;
 }
 
 async function readLookup(
-  file: string,
-  options: { key: string; encoding?: string; delimiter?: string },
+  open: OpenFile,
+  options: { file: string; key: string; encoding?: string; delimiter?: string },
   used: ReadonlySet<string>,
 ): Promise<Lookup> {
-  const name = path.basename(file);
+  const name = path.basename(options.file);
   const fail = (message: string, cause?: unknown) => new CodedError('import_failed', message, { cause });
   const rows = new TextTable();
   let header: string[] | undefined;
   let picks: number[] = [];
   let keyIndex = -1;
   try {
-    for await (const batch of readCsv(createReadStream(file), options)) {
+    for await (const batch of readCsv(open(options.file), options)) {
       for (const row of batch) {
         if (row.trouble !== undefined) throw fail(`${name} line ${row.line}: ${row.trouble}`);
         if (header === undefined) {
@@ -79,7 +84,7 @@ async function readLookup(
     }
   } catch (error) {
     if (error instanceof CodedError) throw error;
-    throw fail(`${file} cannot be read: ${(error as Error).message}`, error);
+    throw fail(`${options.file} cannot be read: ${(error as Error).message}`, error);
   }
   if (header === undefined) throw fail(`${name} is empty`);
   const columns = picks.map((index) => header![index]!);

@@ -46,7 +46,10 @@ export function headerColumns(header: CsvRow): string[] {
 }
 
 /** Where the cell stands that tells receipts apart; undefined where each row is a receipt. */
-export function keyColumn(columns: readonly string[], mapping: Mapping): number | undefined {
+export function keyColumn(
+  columns: readonly string[],
+  mapping: Pick<Mapping, 'group_by'>,
+): number | undefined {
   if (mapping.group_by === undefined) return undefined;
   const index = columns.indexOf(mapping.group_by);
   if (index >= 0) return index;
@@ -160,6 +163,7 @@ function finish(group: Group, make: DocumentMaker): Imported {
     return { ...common, body: make(group.rows.map((row) => row.cells!)) };
   } catch (error) {
     if (!(error instanceof RowTrouble)) throw error;
-    return { ...common, trouble: error.message };
+    const { message: trouble, fields, draft } = error;
+    return { ...common, trouble, fields, ...(draft === undefined ? {} : { draft }) };
   }
 }

@@ -70,6 +70,11 @@ export function fieldsOf(mapping: Mapping): {
 
 const validator = Compile(Mapping);
 
+/** Everything that is wrong with a mapping; where that is nothing, it is a `Mapping`. */
+export function mappingTroubles(value: unknown): string[] {
+  return validator.Check(value) ? troublesOf(value) : shapeTroubles(value);
+}
+
 /** Reads and checks a mapping file; the error names everything that is wrong with it. */
 export function readMapping(file: string): Mapping {
   let value: unknown;
@@ -80,7 +85,7 @@ export function readMapping(file: string): Mapping {
       cause: error,
     });
   }
-  const troubles = validator.Check(value) ? troublesOf(value) : shapeTroubles(value);
+  const troubles = mappingTroubles(value);
   if (troubles.length > 0)
     throw new CodedError(
       'import_failed',

@@ -6,7 +6,7 @@ import { createGunzip } from 'node:zlib';
 import { CodedError } from '../base/errors.ts';
 import type { Source } from '../sales/sale.ts';
 import type { Imported } from './imported.ts';
-import { readLookups } from './lookups.ts';
+import { filesIn, readLookups } from './lookups.ts';
 import { mapRows } from './map-rows.ts';
 import { type Mapping, readMapping } from './mapping.ts';
 import { readArray } from './read-array.ts';
@@ -69,7 +69,11 @@ export async function openImport(options: Options, defaultCurrency: string): Pro
       if (mapping === undefined)
         return (await firstByte(readBytes(file))) === 0x5b ? readArray(bytes()) : readNdjson(bytes());
       await refuseScattered(readBytes(file), mapping);
-      return mapRows(bytes(), { mapping, lookups: await readLookups(mapping, folder), defaultCurrency });
+      return mapRows(bytes(), {
+        mapping,
+        lookups: await readLookups(mapping, filesIn(folder)),
+        defaultCurrency,
+      });
     },
   };
 }

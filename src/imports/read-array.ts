@@ -13,11 +13,17 @@ import {
 import { type Imported, keptHeadBytes, maximumDocumentBytes, tooLong } from './imported.ts';
 import { withoutMark } from './read-lines.ts';
 
-/** The elements of a JSON array as their own bytes, never more than one of them held. */
-export async function* readArray(input: AsyncIterable<Buffer>): AsyncGenerator<Imported[]> {
+/**
+ * The elements of a JSON array as their own bytes, never more than one of them held. `goesOn`: the input is the
+ * beginning of a file, and an element that is not whole is left out.
+ */
+export async function* readArray(
+  input: AsyncIterable<Buffer>,
+  options: { goesOn?: boolean } = {},
+): AsyncGenerator<Imported[]> {
   const reader = new ArrayReader();
   for await (const chunk of withoutMark(input)) yield reader.read(chunk);
-  yield reader.end();
+  if (options.goesOn !== true) yield reader.end();
 }
 
 /** Counts brackets outside strings; what stands between them is the parser's matter. */
@@ -33,6 +39,7 @@ class ArrayReader {
   private parts: Buffer[] = [];
   private size = 0;
   private hasElements = false;
+  private before = 0;
   private found: Imported[] = [];
 
   read(chunk: Buffer): Imported[] {
@@ -56,7 +63,7 @@ class ArrayReader {
       }
       if (this.depth === 0 && this.state === 'inside' && (byte === comma || byte === closeBracket)) {
         this.keep(chunk.subarray(start, index));
-        this.finish(byte === closeBracket);
+        this.finish(byte === closeBracket, this.before + index + 1);
         start = index + 1;
         if (byte === closeBracket) this.state = 'after';
         continue;
@@ -71,6 +78,7 @@ class ArrayReader {
       else if ((byte === closeBrace || byte === closeBracket) && this.depth > 0) this.depth--;
     }
     if (this.state !== 'before') this.keep(chunk.subarray(start));
+    this.before += chunk.length;
     return this.found;
   }
 
@@ -90,15 +98,18 @@ class ArrayReader {
     this.size += part.length;
   }
 
-  private finish(isLast: boolean): void {
+  private finish(isLast: boolean, end: number): void {
     const whole = this.parts.length === 1 ? this.parts[0]! : Buffer.concat(this.parts);
     const body = trimBytes(whole);
     const line = this.isBlank ? this.line : this.startLine;
     if (this.size > maximumDocumentBytes)
-      this.found.push({ line, original: [body.subarray(0, keptHeadBytes)], trouble: tooLong(this.size) });
-    else if (body.length > 0) this.found.push({ line, original: [onOneLine(body)], body });
+      this.found.push({
+        ...{ line, end, original: [body.subarray(0, keptHeadBytes)] },
+        trouble: tooLong(this.size),
+      });
+    else if (body.length > 0) this.found.push({ line, end, original: [onOneLine(body)], body });
     else if (!isLast || this.hasElements)
-      this.found.push({ line, original: [], trouble: 'nothing stands between two commas' });
+      this.found.push({ line, end, original: [], trouble: 'nothing stands between two commas' });
     this.hasElements = true;
     this.parts = [];
     this.size = 0;

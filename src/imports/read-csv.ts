@@ -3,12 +3,18 @@ import { CodedError } from '../base/errors.ts';
 import { maximumDocumentBytes } from './imported.ts';
 import { type Line, splitLines } from './read-lines.ts';
 
-export type CsvOptions = { encoding?: string; delimiter?: string };
+export type CsvOptions = {
+  encoding?: string;
+  delimiter?: string;
+  /** The input is the beginning of a file: a row whose quotes are still open at its end is left out. */
+  goesOn?: boolean;
+};
 /**
  * `line` is the first line of the row, `original` its lines as they stand in the file. A row of the wrong
- * length keeps its cells: they may still tell which receipt it spoils.
+ * length keeps its cells: they may still tell which receipt it spoils. `end` is where the next row begins (see
+ * `Line`).
  */
-export type CsvRow = { line: number; original: Buffer[] } & (
+export type CsvRow = { line: number; end: number; original: Buffer[] } & (
   | { cells: string[]; trouble?: undefined }
   | { cells?: string[]; trouble: string }
 );
@@ -24,7 +30,7 @@ export async function* readCsv(
 ): AsyncGenerator<CsvRow[]> {
   const splitter = new RowSplitter(options);
   for await (const lines of splitLines(input)) yield splitter.read(lines, false);
-  yield splitter.read([], true);
+  if (options.goesOn !== true) yield splitter.read([], true);
 }
 
 class RowSplitter {
@@ -57,7 +63,7 @@ class RowSplitter {
     if (this.open.length === 0) {
       if (text === '') return undefined;
       if (text === undefined) return bad(line, unreadable(line));
-      if (!text.includes('"')) return this.checked(line, [line.bytes], text.split(this.delimiter));
+      if (!text.includes('"')) return this.checked(line, line.end, [line.bytes], text.split(this.delimiter));
       this.cells = new CellReader(this.delimiter);
     }
     this.open.push(line);
@@ -69,7 +75,7 @@ class RowSplitter {
     const original = this.open.map((part) => part.bytes);
     const first = this.open[0]!;
     this.reset();
-    return this.checked(first, original, this.cells.cells);
+    return this.checked(first, line.end, original, this.cells.cells);
   }
 
   /** The first line of the row is bad by itself; what was read after it is read again. */
@@ -94,16 +100,16 @@ class RowSplitter {
     }
   }
 
-  private checked(first: Line, original: Buffer[], cells: string[]): CsvRow {
+  private checked({ line }: Line, end: number, original: Buffer[], cells: string[]): CsvRow {
     this.columns ??= cells.length;
-    if (cells.length === this.columns) return { line: first.line, original, cells };
+    if (cells.length === this.columns) return { line, end, original, cells };
     const trouble = `the row has ${cells.length} cells, the header ${this.columns}`;
-    return { line: first.line, original, cells, trouble };
+    return { line, end, original, cells, trouble };
   }
 }
 
 function bad(line: Line, trouble: string): CsvRow {
-  return { line: line.line, original: [line.bytes], trouble };
+  return { line: line.line, end: line.end, original: [line.bytes], trouble };
 }
 
 function unreadable(line: Line): string {

@@ -2,8 +2,11 @@ import { trimBytes } from '../base/bytes.ts';
 import { CodedError } from '../base/errors.ts';
 import { type Imported, keptHeadBytes, maximumDocumentBytes, tooLong } from './imported.ts';
 
-/** A line without its line end; of one over the limit `bytes` is the beginning and `size` the true length. */
-export type Line = { line: number; bytes: Buffer; size: number };
+/**
+ * A line without its line end; of one over the limit `bytes` is the beginning and `size` the true length. `end`
+ * is where the next line begins, in bytes after a byte order mark.
+ */
+export type Line = { line: number; bytes: Buffer; size: number; end: number };
 
 const newline = 0x0a;
 
@@ -15,14 +18,15 @@ export async function* splitLines(input: AsyncIterable<Buffer>): AsyncGenerator<
   let parts: Buffer[] = [];
   let size = 0;
   let line = 0;
+  let before = 0;
   const keep = (part: Buffer) => {
     if (size <= maximumDocumentBytes) parts.push(part);
     size += part.length;
   };
-  const finish = (): Line => {
+  const finish = (end: number): Line => {
     const whole = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
     const bytes = size > maximumDocumentBytes ? Buffer.from(whole.subarray(0, keptHeadBytes)) : whole;
-    const made = { line: ++line, bytes: withoutReturn(bytes), size };
+    const made = { line: ++line, bytes: withoutReturn(bytes), size, end };
     parts = [];
     size = 0;
     return made;
@@ -32,13 +36,14 @@ export async function* splitLines(input: AsyncIterable<Buffer>): AsyncGenerator<
     let start = 0;
     for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
       keep(chunk.subarray(start, end));
-      lines.push(finish());
+      lines.push(finish(before + end + 1));
       start = end + 1;
     }
     if (start < chunk.length) keep(chunk.subarray(start));
+    before += chunk.length;
     yield lines;
   }
-  if (size > 0) yield [finish()];
+  if (size > 0) yield [finish(before)];
 }
 
 function withoutReturn(bytes: Buffer): Buffer {

@@ -1,7 +1,23 @@
 /** How a value is written in a file, and what the document says instead. */
 
-/** A field that cannot be filled: its receipt is rejected, the import goes on. */
-export class RowTrouble extends Error {}
+/** A field that cannot be filled, by its pointer in the document; `text` is what stands in the file. */
+export type FieldTrouble = { pointer: string; message: string; text?: string };
+
+/** A document that cannot be made: it is rejected, the import goes on. */
+export class RowTrouble extends Error {
+  /** What stands in the file where it could not be read as said. */
+  readonly text: string | undefined;
+  /** Of a whole document: each field, and the document as far as it goes, with the texts of the file in them. */
+  readonly fields: FieldTrouble[];
+  readonly draft: Buffer | undefined;
+
+  constructor(message: string, found: { text?: string; fields?: FieldTrouble[]; draft?: Buffer } = {}) {
+    super(message);
+    this.text = found.text;
+    this.fields = found.fields ?? [];
+    this.draft = found.draft;
+  }
+}
 
 const parts: Record<string, string> = {
   YYYY: '(?<year>\\d{4})',
@@ -32,7 +48,7 @@ export function dateReader(pattern: string): (text: string) => string {
   const matcher = new RegExp(`^${expression}$`);
   return (text) => {
     const found = matcher.exec(text.trim())?.groups;
-    if (found === undefined) throw new RowTrouble(`"${text}" is not written as ${pattern}`);
+    if (found === undefined) throw new RowTrouble(`"${text}" is not written as ${pattern}`, { text });
     const two = (value: string | undefined) => (value ?? '0').padStart(2, '0');
     let hour = found.hour;
     if (found.half !== undefined && hour !== undefined)
@@ -49,7 +65,8 @@ export function decimalReader(mark: ',' | '.'): (text: string) => string {
   const matcher = new RegExp(`^([+-]?)(\\d+|\\d{1,3}(?:${thousands}\\d{3})+)(?:${decimal}(\\d+))?$`);
   return (text) => {
     const found = matcher.exec(text.replaceAll(spaces, ''));
-    if (found === null) throw new RowTrouble(`"${text}" is not a number with the decimal mark "${mark}"`);
+    if (found === null)
+      throw new RowTrouble(`"${text}" is not a number with the decimal mark "${mark}"`, { text });
     const whole = found[2]!.replaceAll(/[.,]/g, '');
     return `${found[1] === '-' ? '-' : ''}${whole}${found[3] === undefined ? '' : `.${found[3]}`}`;
   };
@@ -58,6 +75,6 @@ export function decimalReader(mark: ',' | '.'): (text: string) => string {
 export function readInteger(text: string): number {
   const value = Number(text);
   if (!/^\s*-?\d+\s*$/.test(text) || !Number.isSafeInteger(value))
-    throw new RowTrouble(`"${text}" is not a whole number`);
+    throw new RowTrouble(`"${text}" is not a whole number`, { text });
   return value;
 }

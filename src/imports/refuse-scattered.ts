@@ -8,9 +8,14 @@ const shownLines = 10;
 
 /**
  * Looks through a file whose rows are said to stand together before anything of it is sent: a key that comes
- * back would make two halves of one receipt. The error names the lines.
+ * back would make two halves of one receipt. The error (`import_failed`) names the lines. Up to `maximumBytes` are
+ * held for it.
  */
-export async function refuseScattered(input: AsyncIterable<Buffer>, mapping: Mapping): Promise<void> {
+export async function refuseScattered(
+  input: AsyncIterable<Buffer>,
+  mapping: Pick<Mapping, 'encoding' | 'delimiter' | 'group_by' | 'sorted'>,
+  maximumBytes = Number.POSITIVE_INFINITY,
+): Promise<void> {
   if (mapping.group_by === undefined || mapping.sorted === false) return;
   const seen = new TextTable();
   const returns: string[] = [];
@@ -26,7 +31,10 @@ export async function refuseScattered(input: AsyncIterable<Buffer>, mapping: Map
       const key = row.trouble === undefined ? row.cells[keyIndex] : undefined;
       if (key === undefined || key.trim() === '' || key === last) continue;
       last = key;
-      if (seen.add(key, '') === undefined) continue;
+      if (seen.add(key, '') === undefined) {
+        if (seen.bytes > maximumBytes) throw tooMany(mapping.group_by);
+        continue;
+      }
       if (++count <= shownLines) returns.push(`line ${row.line}: ${mapping.group_by} "${key}" came before`);
     }
   }
@@ -36,4 +44,9 @@ export async function refuseScattered(input: AsyncIterable<Buffer>, mapping: Map
     'import_failed',
     `the rows of one receipt do not stand together; nothing was sent. Sort the file by ${mapping.group_by}, or set "sorted": false in the mapping (the file is then held in memory).\n  ${returns.join('\n  ')}${more}`,
   );
+}
+
+function tooMany(column: string): CodedError {
+  const message = `the file has too many different ${column} to look through over HTTP; split it, or load it with tillstream import`;
+  return new CodedError('import_failed', message);
 }

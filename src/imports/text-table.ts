@@ -9,6 +9,11 @@ export class TextTable {
   private end = 0;
   private size = 0;
 
+  /** Held for the texts, without their table. */
+  get bytes(): number {
+    return this.end;
+  }
+
   get(key: string): string | undefined {
     const entry = this.slots[this.slotOf(key)]!;
     return entry === 0 ? undefined : this.valueAt(entry - 1);

@@ -6,11 +6,11 @@ import { CodedError, type ErrorCode } from '../base/errors.ts';
 import type { Metrics } from '../base/metrics.ts';
 import type { Config } from '../config.ts';
 import { problemOf } from '../http/problem.ts';
+import { decoded, discardRest } from '../http/request-bytes.ts';
 import type { App } from '../http/server.ts';
 import type { DailyOutcome } from '../sales/daily-file.ts';
 import { type DailyDeps, type DailyOptions, loadDailyFile } from './load-daily-file.ts';
 import { preferredLanguage } from './preferred-language.ts';
-import { decoded, discardRest } from './read-body.ts';
 
 export type DailyRoutesDeps = DailyDeps & { config: Config; metrics: Metrics };
 

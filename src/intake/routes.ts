@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type TSchema, Type } from 'typebox';
 import { CodedError } from '../base/errors.ts';
+import { decoded, discardRest } from '../http/request-bytes.ts';
 import type { App } from '../http/server.ts';
 import { Order, orderExample } from '../sales/order.ts';
 import { Receipt, receiptExample } from '../sales/receipt.ts';
@@ -9,7 +10,6 @@ import type { Source } from '../sales/sale.ts';
 import { Transaction, transactionExample } from '../sales/transaction.ts';
 import type { Answer } from './answers.ts';
 import { createIntake, type IntakeDeps, type Sender } from './batch.ts';
-import { decoded, discardRest } from './read-body.ts';
 
 const Errors = Type.Array(
   Type.Object({ pointer: Type.String(), code: Type.String(), message: Type.String() }),

@@ -31,17 +31,7 @@ const replayable: readonly Verdict[] = ['rejected', 'conflict', 'stale', 'ignore
  * the first. Errors: `not_found` for an unknown position, `invalid_parameters` for one that counts already.
  */
 export async function replayDocuments(deps: ReplayDeps, request: ReplayRequest): Promise<Replayed[]> {
-  const stored = await readStored(deps.pool, request.positions);
-  const found = new Map(stored.map((row) => [row.position, row]));
-  const { boundPlaceId } = request;
-  const own = (row: StoredDocument | undefined) =>
-    row !== undefined && (boundPlaceId === undefined || row.placeId === boundPlaceId) ? row : undefined;
-  const arrivals: Arrival[] = [];
-  for (const position of request.positions) {
-    const row = own(found.get(position));
-    if (row === undefined) throw await noSuchRow(deps.pool, position);
-    arrivals.push(arrivalOf(row, position, request, deps.clock.nowMs()));
-  }
+  const arrivals = await arrivalsOf(deps, request);
   const outcomes = await deps.stream.append(
     arrivals.map((arrival) => deps.parse(arrival)),
     request.deadlineMs,
@@ -52,6 +42,31 @@ export async function replayDocuments(deps: ReplayDeps, request: ReplayRequest):
     verdict: outcome?.verdict ?? 'accepted',
     ...(outcome === undefined || outcome.problems.length === 0 ? {} : { errors: outcome.problems }),
   }));
+}
+
+/** What a document would be rejected for if it was replayed; empty where nothing is. Errors as of a replay. */
+export async function checkReplay(deps: ReplayDeps, request: ReplayRequest): Promise<Problem[]> {
+  const [arrival] = await arrivalsOf(deps, request);
+  const incoming = deps.parse(arrival!);
+  return incoming.sale === undefined && incoming.verdict === 'rejected' ? incoming.problems : [];
+}
+
+export function isReplayable({ verdict, source, body }: StoredDocument): boolean {
+  return replayable.includes(verdict) && source !== 'daily' && body !== null;
+}
+
+async function arrivalsOf(deps: ReplayDeps, request: ReplayRequest): Promise<Arrival[]> {
+  const stored = await readStored(deps.pool, request.positions);
+  const found = new Map(stored.map((row) => [row.position, row]));
+  const { boundPlaceId } = request;
+  const arrivals: Arrival[] = [];
+  for (const position of request.positions) {
+    const row = found.get(position);
+    if (row === undefined || (boundPlaceId !== undefined && row.placeId !== boundPlaceId))
+      throw await noSuchRow(deps.pool, position);
+    arrivals.push(arrivalOf(row, position, request, deps.clock.nowMs()));
+  }
+  return arrivals;
 }
 
 function arrivalOf(row: StoredDocument, position: string, request: ReplayRequest, nowMs: number): Arrival {
@@ -70,7 +85,7 @@ function arrivalOf(row: StoredDocument, position: string, request: ReplayRequest
   return {
     source: row.source,
     receivedAtMs: nowMs,
-    contentType: row.contentType,
+    contentType: request.document === undefined ? row.contentType : 'application/json',
     body,
     resolved: row.resolved,
     replayOf: position,

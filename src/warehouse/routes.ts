@@ -8,7 +8,7 @@ import type { App } from '../http/server.ts';
 import type { Arrival, Incoming } from '../sales/sale.ts';
 import type { Stream } from '../stream/stream.ts';
 import { parsed } from './find-sale.ts';
-import { replayDocuments } from './replay.ts';
+import { checkReplay, isReplayable, replayDocuments } from './replay.ts';
 import { noSuchRow, readStored, searchJournal } from './search-journal.ts';
 
 export type WarehouseRoutesDeps = {
@@ -145,6 +145,11 @@ export function registerWarehouseRoutes(app: App, deps: WarehouseRoutesDeps): vo
             content_type: Type.String(),
             document: Type.Unknown(),
             text: Type.Union([Type.String(), Type.Null()]),
+            transaction_id: Type.Union([Type.String(), Type.Null()]),
+            received_at: Type.String(),
+            problems: Type.Array(Problem),
+            replay_of: Type.Union([Type.String(), Type.Null()]),
+            replayable: Type.Boolean({ description: 'it may be loaded again' }),
           },
           {
             examples: [
@@ -156,6 +161,11 @@ export function registerWarehouseRoutes(app: App, deps: WarehouseRoutesDeps): vo
                 content_type: 'application/json',
                 document: { transaction_id: 'r-7' },
                 text: '{"transaction_id":"r-7"}',
+                transaction_id: 'r-7',
+                received_at: '2024-02-07T09:35:01.000Z',
+                problems: rejectedEntry.problems,
+                replay_of: null,
+                replayable: true,
               },
             ],
           },
@@ -176,6 +186,11 @@ export function registerWarehouseRoutes(app: App, deps: WarehouseRoutesDeps): vo
         content_type: stored.contentType,
         document: parsed(stored.body),
         text: stored.body?.toString('utf8') ?? null,
+        transaction_id: stored.sourceId,
+        received_at: new Date(stored.receivedAtMs).toISOString(),
+        problems: stored.problems,
+        replay_of: stored.replayOf,
+        replayable: isReplayable(stored),
       };
     },
   });
@@ -222,6 +237,35 @@ function registerReplayRoutes(app: App, deps: WarehouseRoutesDeps): void {
       const { position } = request.params as { position: string };
       const body = request.body as { document?: unknown } | null | undefined;
       return await replay(request.principal.placeId, request.principal.tokenId, [position], body?.document);
+    },
+  });
+
+  app.post('/api/journal/:position/check', {
+    config: { access },
+    schema: {
+      summary: 'What would be wrong with a corrected document; nothing is stored',
+      tags: ['journal'],
+      params: Type.Object({ position: Position }),
+      body: Type.Object(
+        { document: Type.Unknown() },
+        { examples: [{ document: { transaction_id: 'r-7', total_amount: 10.99 } }] },
+      ),
+      response: {
+        200: Type.Object(
+          { valid: Type.Boolean(), errors: Type.Array(Problem) },
+          { examples: [{ valid: true, errors: [] }] },
+        ),
+      },
+    },
+    handler: async (request) => {
+      const { position } = request.params as { position: string };
+      const { document } = request.body as { document: unknown };
+      const { tokenId, placeId } = request.principal;
+      const errors = await checkReplay(deps, {
+        ...{ positions: [position], document: Buffer.from(JSON.stringify(document)), tokenId, deadlineMs: 0 },
+        ...(placeId === undefined ? {} : { boundPlaceId: placeId }),
+      });
+      return { valid: errors.length === 0, errors };
     },
   });
 

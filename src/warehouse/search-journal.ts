@@ -84,12 +84,16 @@ export type StoredDocument = {
   contentType: string;
   resolved: Resolved;
   body: Buffer | null;
+  sourceId: string | null;
+  problems: Problem[];
+  replayOf: string | null;
 };
 
 export async function readStored(pool: Database, positions: readonly string[]): Promise<StoredDocument[]> {
   const { rows } = await pool.query({
     name: 'read-stored',
-    text: `select position, verdict, source, place_id, received_at, content_type, resolved, document
+    text: `select position, verdict, source, place_id, received_at, content_type, resolved, document,
+        source_id, problems, replay_of
       from stg.journal where position = any($1::bigint[]) order by position`,
     values: [positions],
   });
@@ -102,6 +106,9 @@ export async function readStored(pool: Database, positions: readonly string[]): 
     contentType: row.content_type ?? 'application/json',
     resolved: row.resolved,
     body: row.document,
+    sourceId: row.source_id,
+    problems: row.problems ?? [],
+    replayOf: row.replay_of === null ? null : String(row.replay_of),
   }));
 }
 

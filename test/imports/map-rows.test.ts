@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import type { Imported } from '../../src/imports/imported.ts';
-import { readLookups } from '../../src/imports/lookups.ts';
+import { filesIn, readLookups } from '../../src/imports/lookups.ts';
 import { mapRows } from '../../src/imports/map-rows.ts';
 import type { Mapping } from '../../src/imports/mapping.ts';
 import { refuseScattered } from '../../src/imports/refuse-scattered.ts';
@@ -23,7 +23,7 @@ function mapping(changes: Partial<Mapping> = {}): Mapping {
 
 async function map(csv: string, map: Mapping, defaultCurrency = 'EUR'): Promise<Imported[]> {
   const documents: Imported[] = [];
-  const lookups = await readLookups(map, folder);
+  const lookups = await readLookups(map, filesIn(folder));
   for await (const batch of mapRows(one(csv), { mapping: map, lookups, defaultCurrency }))
     documents.push(...batch);
   return documents;
