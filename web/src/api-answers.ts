@@ -506,6 +506,16 @@ export type GetJournalPositionAnswer = {
   content_type: string;
   document: unknown;
   text: string | null;
+  transaction_id: string | null;
+  received_at: string;
+  problems: ({
+    pointer: string;
+    code: string;
+    message: string;
+  })[];
+  replay_of: string | null;
+  /** it may be loaded again */
+  replayable: boolean;
 };
 
 export type GetMetricsAnswer = string;
@@ -1084,6 +1094,79 @@ export type PostDailySalesAnswer = {
   job_id: string | null;
 };
 
+export type PostImportsCheckAnswer = {
+  together: boolean;
+};
+
+export type PostImportsPartsAnswer = {
+  head_bytes: number;
+  /** of the part, head included; what is after them is sent again */
+  done_bytes: number;
+  next_line: number;
+  documents: number;
+  verdicts: Record<string, number>;
+  troubles: ({
+    line: number;
+    /** how many of the file the document was made from */
+    rows: number;
+    transaction_id: string | null;
+    /** rejected or conflict */
+    verdict: string;
+    /** in the journal */
+    position: string;
+    errors: ({
+      pointer: string;
+      code: string;
+      message: string;
+    })[];
+  })[];
+};
+
+export type PostImportsPreviewAnswer = {
+  /** csv, ndjson, array, daily (send it to /api/daily-sales/) or reference (/api/imports/reference) */
+  kind: string;
+  /** the mapping was suggested here */
+  guessed: boolean;
+  /** of a CSV file */
+  mapping: unknown;
+  /** what is wrong with it; then there are no documents */
+  mapping_errors: string[];
+  columns: ({
+    /** those of other files as look-up.column */
+    name: string;
+    samples: string[];
+  })[];
+  /** how many bytes of the file every part begins with */
+  head_bytes: number;
+  documents: ({
+    line: number;
+    /** the text of the file where it makes no document */
+    document: unknown;
+    problems: ({
+      pointer: string;
+      code: string;
+      message: string;
+    })[];
+    remarks: ({
+      pointer: string;
+      code: string;
+      message: string;
+    })[];
+  })[];
+};
+
+export type PostImportsReferenceAnswer = {
+  user: number;
+  restaurant: number;
+  /** of these; the others said what was known already */
+  changed: number;
+  rejected: number;
+  troubles: ({
+    line: number;
+    reason: string;
+  })[];
+};
+
 export type PostJobsBody = {
   queue: "snapshot" | "audit" | "retention";
 };
@@ -1118,6 +1201,19 @@ export type PostJobsIdRetryAnswer = {
   started_at: string | null;
   ended_at: string | null;
   next_try_at: string | null;
+};
+
+export type PostJournalPositionCheckBody = {
+  document: unknown;
+};
+
+export type PostJournalPositionCheckAnswer = {
+  valid: boolean;
+  errors: ({
+    pointer: string;
+    code: string;
+    message: string;
+  })[];
 };
 
 export type PostJournalPositionReplayBody = {
