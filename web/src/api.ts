@@ -35,7 +35,7 @@ export type RequestOptions = {
   method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Members that are undefined or empty are left out. */
   query?: Readonly<Record<string, QueryValue>>;
-  /** Sent as JSON; a Blob, File or text is sent as it is and needs its content type. */
+  /** Sent as JSON; a Blob, File or text is sent as it is and needs its content type; a form brings its own. */
   body?: unknown;
   headers?: Readonly<Record<string, string>>;
   signal?: AbortSignal | undefined;
@@ -54,7 +54,7 @@ export function apiUrl(path: string, query: RequestOptions['query'] = {}): strin
 export async function send(path: string, options: RequestOptions = {}): Promise<Response> {
   const { method = 'GET', query, body, signal } = options;
   const token = sessionStore.get().token;
-  const isRaw = body instanceof Blob || typeof body === 'string';
+  const isRaw = body instanceof Blob || body instanceof FormData || typeof body === 'string';
   const headers: Record<string, string> = {
     accept: 'application/json',
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
@@ -100,7 +100,11 @@ export async function request<T>(path: string, options: RequestOptions = {}): Pr
 
 /** Fetches a file with the reader's token and hands it to the browser to save. */
 export async function download(path: string, fileName: string, options: RequestOptions): Promise<void> {
-  const blob = await (await send(path, options)).blob();
+  saveBlob(await (await send(path, options)).blob(), fileName);
+}
+
+/** Hands something that is here already to the browser to save. */
+export function saveBlob(blob: Blob, fileName: string): void {
   const link = document.createElement('a');
   link.href = URL.createObjectURL(blob);
   link.download = fileName;

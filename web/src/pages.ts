@@ -94,7 +94,7 @@ export const pageGroups: Record<PageGroup, readonly PageEntry[]> = {
   ],
   data: [
     {
-      ...{ name: 'import', icon: 'upload', roles: ['operator'], unboundOnly: true },
+      ...{ name: 'import', icon: 'upload', roles: ['collector'] },
       ...page(async () => (await import('./pages/import.tsx')).ImportPage),
     },
     {
