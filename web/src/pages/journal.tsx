@@ -1,13 +1,10 @@
-import { pageNames } from '../pages.ts';
-import { EmptyState } from '../parts/notice.tsx';
-import { Page } from '../parts/page.tsx';
-import { useWords } from '../words.ts';
+import type { PageProps } from '../pages.ts';
+import { JournalEntry } from './journal-entry.tsx';
+import { JournalSearch } from './journal-search.tsx';
+import '../styles/journal.css';
 
-export function JournalPage() {
-  const names = useWords(pageNames);
-  return (
-    <Page title={names.journal}>
-      <EmptyState title="…" />
-    </Page>
-  );
+/** Everything that arrived: the list, or one document of it. */
+export function JournalPage({ rest }: PageProps) {
+  const [position] = rest;
+  return position === undefined ? <JournalSearch /> : <JournalEntry key={position} position={position} />;
 }
