@@ -3,6 +3,7 @@ import { type Client, type Database, inTransaction } from '../base/db.ts';
 import type { Metrics } from '../base/metrics.ts';
 import { currencyDigits } from '../base/money.ts';
 import { localTimeAt } from '../base/time.ts';
+import { readInOrder } from '../stream/follow.ts';
 import { applyCounts, applySaleList, type CounterSchema } from './apply-counts.ts';
 import { readChangedTags } from './decide-tags.ts';
 import { type Counter, countRows, type FollowedRow, type Gathered, gatherCounts } from './gather-counts.ts';
@@ -23,8 +24,7 @@ const readBatch = `
     select *, row_number() over follows as number, lead(position) over follows is null as is_last
     from (
       select epoch, xid, position, source, source_id, sale_seq,
-        case when contributions->0 ? 'customer' or contributions->1 ? 'customer' or contributions->2 is not null
-          then contributions end as named
+        case when contributions @? '$[*].customer' then contributions end as named
       from stg.journal
       where contributions is not null and (epoch, xid, position) > ($2::integer, $3::xid8, $4::bigint)
         and (epoch < $1 or xid < pg_snapshot_xmin(pg_current_snapshot()))
@@ -76,7 +76,7 @@ export function createCustomersFollower(deps: CustomersDeps) {
   async function step(): Promise<number> {
     const started = performance.now();
     try {
-      const rows = await inTransaction(deps.pool, followBatch);
+      const rows = await inTransaction(deps.pool, followBatch, `begin; ${readInOrder}`);
       if (rows > 0)
         deps.metrics.foldSeconds.observe({ step: 'customers' }, (performance.now() - started) / 1000);
       return rows;

@@ -33,6 +33,8 @@ const partDocuments = 1_000;
 const partBytes = 4 * 1024 * 1024;
 /** Proxies give up on an answer that takes longer. */
 const longestWaitMs = 60_000;
+/** Both loaders of the stream have work while the next part is read and parsed. */
+const partsInFlight = 4;
 /** What a slow stream has sent does not wait for the part to fill. */
 const partMs = 1_000;
 
@@ -100,7 +102,7 @@ export function createIntake(deps: IntakeDeps, sender: Sender, waitMs: number | 
   }
 
   /**
-   * Parts enter the stream one after the other, which keeps the documents of one sale in their order; two are
+   * Parts enter the stream one after the other, which keeps the documents of one sale in their order; a few are
    * on their way while the next is read and parsed. A failure names how many documents before it are durable.
    */
   async function many(bodies: AsyncIterable<Buffer | LongLine> | Iterable<Buffer>): Promise<Answer> {
@@ -110,7 +112,8 @@ export function createIntake(deps: IntakeDeps, sender: Sender, waitMs: number | 
     let sending: Promise<void> = Promise.resolve();
     let endless = false;
     let failure: { error: unknown } | undefined;
-    /** Resolves when the part before the last one is durable, which is what holds a fast sender back. */
+    const inFlight: Promise<void>[] = [];
+    /** Resolves when there is room for another part, which is what holds a fast sender back. */
     const flush = (): Promise<void> => {
       const stored = part.length === 0 ? Promise.resolve([]) : append(part);
       part = [];
@@ -120,7 +123,8 @@ export function createIntake(deps: IntakeDeps, sender: Sender, waitMs: number | 
       sending.catch((error: unknown) => {
         failure ??= { error };
       });
-      return before;
+      inFlight.push(sending);
+      return inFlight.length < partsInFlight ? Promise.resolve() : inFlight.shift()!;
     };
     const timer = setInterval(() => {
       if (part.length > 0) flush().catch(() => {});

@@ -3,6 +3,7 @@ import { randomId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
 import { type EgressProducer, MessageTooLarge, type OutgoingMessage } from './egress-producer.ts';
+import { readInOrder } from './follow.ts';
 
 /** How far a sink was sent: in the order of followers, see DESIGN of the journal. */
 export type EgressPlace = { epoch: number; xid: string; position: number };
@@ -68,7 +69,7 @@ export function createEgress(deps: EgressDeps) {
   /** Answers how many rows were sent; 0 also where another process sends. */
   async function step(): Promise<number> {
     try {
-      return await inTransaction(deps.pool, sendBatch);
+      return await inTransaction(deps.pool, sendBatch, `begin; ${readInOrder}`);
     } catch (error) {
       await dropProducer();
       if (error instanceof MessageTooLarge) {

@@ -19,6 +19,13 @@ export type FollowerOptions = {
 
 const longestPauseMs = 5_000;
 
+/**
+ * Belongs into the transaction of a follower that reads its next rows by (epoch, xid, position). The planner
+ * expects few rows past the cursor, since all are of one epoch, and would sort everything that is there instead
+ * of reading the index in its order: 400,000 rows for a step of 5,000. The sorts that a step needs stay.
+ */
+export const readInOrder = 'set local enable_sort = off';
+
 /** A background loop over `step`; an error is logged and tried again, more and more slowly. */
 export function startFollower(options: FollowerOptions): Follower {
   let stopped = false;

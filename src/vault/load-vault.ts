@@ -2,6 +2,7 @@ import { type Client, type Database, inTransaction } from '../base/db.ts';
 import type { Log } from '../base/log.ts';
 import { type Metrics, observeStage } from '../base/metrics.ts';
 import type { Reference } from '../reference/reference.ts';
+import { readInOrder } from '../stream/follow.ts';
 import { erasePerson } from './erase-person.ts';
 import { followReference } from './follow-reference.ts';
 import type { VaultSchema } from './hubs.ts';
@@ -17,7 +18,7 @@ import { writeSales } from './write-sales.ts';
 export const vaultLock = 7120;
 
 /** A vault that a crash sets back goes on from its cursor, which goes back with it. */
-const begin = 'begin; set local synchronous_commit = off';
+const begin = `begin; set local synchronous_commit = off; ${readInOrder}`;
 const usualRowsPerStep = 1_000;
 /** A daily file of more lines goes into the vault page by page, each in a transaction of its own. */
 const linesPerPage = 20_000;

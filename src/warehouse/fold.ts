@@ -1,6 +1,7 @@
 import { type Client, type Database, inTransaction } from '../base/db.ts';
 import type { Log } from '../base/log.ts';
 import { type Metrics, observeStage } from '../base/metrics.ts';
+import { readInOrder } from '../stream/follow.ts';
 
 /** Advisory locks: a mart has one writer at a time, and a swap of the marts takes both. */
 export const foldLock = 7102;
@@ -45,7 +46,7 @@ function addTo(
 ): string {
   return `
     insert into ${table} as m (${[...keys, ...figures].join(', ')})
-    select ${select.join(', ')}, ${figures.map((figure) => `sum(${figure})::bigint`).join(', ')}
+    select ${select.join(', ')}, ${figures.map((figure) => `cdm.total(${figure})`).join(', ')}
     from ${from}
     group by ${select.map((_, index) => index + 1).join(', ')}
     order by 1
@@ -53,7 +54,7 @@ function addTo(
       set ${figures.map((figure) => `${figure} = m.${figure} + excluded.${figure}`).join(', ')}`;
 }
 
-/** Daily files weigh as much as they have products: those taken out and those put in. */
+/** Daily files weigh as much as they have products, those taken out and those put in; next to them a sale weighs nothing. */
 const dailyWeight =
   "coalesce((contributions->0->>'count')::bigint, 0) + coalesce((contributions->1->>'count')::bigint, 0)";
 /** A file of a million products is a step by itself; a year of small ones is many steps. */
@@ -73,11 +74,38 @@ const findByProduct = `
   on conflict do nothing`;
 
 /**
- * One step of the fold: the next journal rows in order, every mart they touch, the marks of the periods that
- * are now behind, and the cursor, in one statement and so in one snapshot. $1 epoch, $2 to $4 cursor, $5 rows.
+ * `batch`: the journal's next rows in order, up to the daily file that is too much for one step. $1 epoch, $2 to $4
+ * cursor, $5 rows.
  *
  * Only rows of transactions older than every running one are taken (`pg_snapshot_xmin`): transactions commit
  * out of order, and a row that becomes visible later would otherwise be skipped.
+ */
+const nextRows = `
+  next as materialized (
+    select epoch, xid, position, source, contributions
+    from stg.journal
+    where contributions is not null and (epoch, xid, position) > ($2::integer, $3::xid8, $4::bigint)
+      and (epoch < $1 or xid < pg_snapshot_xmin(pg_current_snapshot()))
+    order by epoch, xid, position
+    limit $5
+  ),
+  past as materialized (
+    select epoch, xid, position
+    from (
+      select epoch, xid, position, sum(${dailyWeight}) over (order by epoch, xid, position) - ${dailyWeight} as before
+      from next where source = 'daily'
+    ) as weighed
+    where before >= ${weightPerStep}
+    order by epoch, xid, position
+    limit 1
+  ),
+  batch as (
+    select * from next where ((epoch, xid, position) < (select epoch, xid, position from past)) is not false
+  )`;
+
+/**
+ * One step of the fold: the next journal rows in order, every mart they touch, the marks of the periods that
+ * are now behind, and the cursor, in one statement and so in one snapshot.
  */
 function foldStatement(schema: MartSchema): string {
   const hourKeys = ['place_id', 'period', 'hour_at'];
@@ -94,19 +122,7 @@ function foldStatement(schema: MartSchema): string {
     `(${parts(scope, 'cdm.sale_parts(h.categories, h.products)')}
       union all ${parts(scope, 'cdm.daily_parts(h.lines)')} and h.lines is not null) as r`;
   return `
-  with next as materialized (
-    select epoch, xid, position, source, contributions, case when source = 'daily' then ${dailyWeight} else 1 end as weight
-    from stg.journal
-    where contributions is not null and (epoch, xid, position) > ($2::integer, $3::xid8, $4::bigint)
-      and (epoch < $1 or xid < pg_snapshot_xmin(pg_current_snapshot()))
-    order by epoch, xid, position
-    limit $5
-  ),
-  batch as materialized (
-    select epoch, xid, position, source, contributions
-    from (select *, sum(weight) over (order by epoch, xid, position) - weight as before from next) as weighed
-    where before < ${weightPerStep}
-  ),
+  with ${nextRows},
   heads as materialized (
     select h.* from batch as b cross join lateral cdm.contribution_heads(b.contributions) as h
   ),
@@ -150,6 +166,9 @@ function foldStatement(schema: MartSchema): string {
 /** A step of millions of products may take longer than a transaction usually may. */
 export const beginLong = "begin; set local transaction_timeout = 0; set local statement_timeout = '10min'";
 
+/** What a step holds of its rows would spill to files otherwise. */
+const beginStep = `${beginLong}; ${readInOrder}; set local work_mem = '64MB'`;
+
 /** Rows a step takes; the cost of a step is mostly the distinct mart rows it touches. */
 const rowsPerStep = 5_000;
 
@@ -161,7 +180,7 @@ export function createFold(deps: FoldDeps) {
   // The marts being rebuilt have no other writer, and filling them must not hold up the live ones.
   const lock = schema === 'cdm' ? `pg_try_advisory_xact_lock(${foldLock})` : 'true';
 
-  const transaction = <T>(work: (client: Client) => Promise<T>) => inTransaction(deps.pool, work, beginLong);
+  const transaction = <T>(work: (client: Client) => Promise<T>) => inTransaction(deps.pool, work, beginStep);
 
   /** Answers how many journal rows were folded, a full step's number where it left some; 0 also where another process holds the lock. */
   async function step(): Promise<number> {
