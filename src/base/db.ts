@@ -203,3 +203,14 @@ export function binaryColumn<T extends ArrayType, R>(
 ): Buffer {
   return binaryArray(type, rows.map(pick));
 }
+
+/** A column that is often null throughout, for an `unnest` with others: it fills up an empty array with nulls. */
+export function sparseColumn<T extends ArrayType, R>(
+  type: T,
+  rows: readonly R[],
+  pick: (row: R) => ArrayValue<T> | null | undefined,
+): Buffer {
+  const values = rows.map(pick);
+  const isEmpty = values.every((value) => value === null || value === undefined);
+  return binaryArray(type, isEmpty ? [] : values);
+}

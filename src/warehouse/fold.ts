@@ -212,22 +212,24 @@ export function createFold(deps: FoldDeps) {
   return { step, rowsPerStep };
 }
 
-/**
- * Journal rows past the slowest of the followers, counted no further than `limit`; a follower that reads
- * a long history for the first time is not waited for.
- */
+/** The followers that loading waits for; one that reads a long history for the first time is not waited for. */
+type Awaited = readonly ('fold' | 'customers')[];
+const allAwaited: Awaited = ['fold', 'customers'];
+
+const slowest = (followers: string) => `
+  select epoch, xid, position from cdm.cursor where follower = any(${followers}::text[]) and caught_up
+  order by epoch, xid, position limit 1`;
+
+/** Journal rows past the slowest of the followers, counted no further than `limit`. */
 export async function countTail(
   pool: Database,
   limit: number,
-  followers: readonly ('fold' | 'customers')[] = ['fold', 'customers'],
+  followers: Awaited = allAwaited,
 ): Promise<number> {
   const { rows } = await pool.query<{ rows: number }>({
     name: 'count-tail',
     text: `
-      with slowest as materialized (
-        select epoch, xid, position from cdm.cursor where follower = any($2::text[]) and caught_up
-        order by epoch, xid, position limit 1
-      )
+      with slowest as materialized (${slowest('$2')})
       select count(*) as rows from (
         select 1 from stg.journal
         where contributions is not null and (epoch, xid, position) > (
@@ -237,4 +239,14 @@ export async function countTail(
     values: [limit, followers],
   });
   return rows[0]!.rows;
+}
+
+/** Where the tail begins: it grows until this is another place. */
+export async function readTailStart(pool: Database): Promise<string> {
+  const { rows } = await pool.query<{ start: string }>({
+    name: 'read-tail-start',
+    text: `select concat_ws(' ', epoch, xid, position) as start from (${slowest('$1')}) as slowest`,
+    values: [allAwaited],
+  });
+  return rows[0]?.start ?? '';
 }

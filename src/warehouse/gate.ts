@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../base/clock.ts';
 import type { Database } from '../base/db.ts';
 import { type Metrics, observeStage } from '../base/metrics.ts';
-import { countTail } from './fold.ts';
+import { countTail, readTailStart } from './fold.ts';
 
 /** Past so many journal rows that are not folded, loading waits: a reader adds them up in every answer. */
 export const tailLimit = 20_000;
@@ -15,16 +15,22 @@ const lookAgainMs = 25;
 export function createGate(deps: { pool: Database; clock: Clock; metrics: Metrics; limit?: number }) {
   const limit = deps.limit ?? tailLimit;
   let room = 0;
+  /** Where the tail began when it was full: to count it costs milliseconds, to look for its start does not. */
+  let fullFrom: string | undefined;
 
   return {
     /** Resolves true once so many documents may be loaded, false when the deadline (epoch ms) has come. */
     async admit(documents: number, deadlineMs: number): Promise<boolean> {
       const started = performance.now();
       while (room <= 0) {
-        const tail = await countTail(deps.pool, limit);
-        deps.metrics.tailRows.set(tail);
-        if (room > 0) break;
-        room = Math.min(limit - tail, limit >> 2);
+        const start = await readTailStart(deps.pool);
+        if (start !== fullFrom) {
+          const tail = await countTail(deps.pool, limit);
+          deps.metrics.tailRows.set(tail);
+          if (room > 0) break;
+          room = Math.min(limit - tail, limit >> 2);
+          fullFrom = room > 0 ? undefined : start;
+        }
         if (room > 0) break;
         if (deps.clock.nowMs() >= deadlineMs) return false;
         await sleep(lookAgainMs);

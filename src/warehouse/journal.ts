@@ -1,4 +1,4 @@
-import { binaryColumn, type Client } from '../base/db.ts';
+import { binaryArray, binaryColumn, type Client, sparseColumn } from '../base/db.ts';
 import { sha256 } from '../base/ids.ts';
 import type { Arrival, Incoming, Verdict } from '../sales/sale.ts';
 
@@ -17,16 +17,23 @@ export type JournalRow = {
   fingerprint?: Buffer;
 };
 
-const resolvedTexts = new WeakMap<object, string>();
-
-/** Arrivals of one request share their `resolved` object, so its JSON is made once. */
-export function resolvedText(resolved: object): string {
-  let text = resolvedTexts.get(resolved);
-  if (text === undefined) {
-    text = JSON.stringify(resolved);
-    resolvedTexts.set(resolved, text);
-  }
-  return text;
+/** What was resolved for each arrival is mostly the same: as JSON each once, and for each arrival its number. */
+export function resolvedColumns(arrivals: readonly Arrival[]): [Buffer, Buffer] {
+  const byObject = new Map<object, number>();
+  const byText = new Map<string, number>();
+  const numberOf = (resolved: object): number => {
+    const text = JSON.stringify(resolved);
+    const number = byText.get(text) ?? byText.size + 1;
+    byText.set(text, number);
+    byObject.set(resolved, number);
+    return number;
+  };
+  const numbers = binaryColumn(
+    'int4',
+    arrivals,
+    ({ resolved }) => byObject.get(resolved) ?? numberOf(resolved),
+  );
+  return [binaryArray('jsonb', [...byText.keys()]), numbers];
 }
 
 export async function reservePositions(client: Client, count: number): Promise<number[]> {
@@ -42,17 +49,18 @@ const insertRows = `
   insert into stg.journal (position, epoch, received_at, source, source_id, version, sale_seq, verdict, place_id,
     problems, resolved, contributions, reference_version, document, content_type, token_id, replay_of, topic, partition, "offset")
   select i.position, $1, i.received_at, i.source, i.source_id, i.version, i.sale_seq, i.verdict, i.place_id,
-    i.problems, i.resolved, i.contributions, i.reference_version, i.document, i.content_type, i.token_id, i.replay_of, i.topic, i.partition, i."offset"
+    i.problems, ($11::jsonb[])[i.resolved_number], i.contributions, i.reference_version, i.document, i.content_type, i.token_id, i.replay_of, i.topic, i.partition, i."offset"
   from unnest($2::int8[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::int4[], $8::text[], $9::text[],
-      $10::jsonb[], $11::jsonb[], $12::jsonb[], $13::int8[], $14::bytea[], $15::text[], $16::text[], $17::int8[],
+      $10::jsonb[], $21::int4[], $12::jsonb[], $13::int8[], $14::bytea[], $15::text[], $16::text[], $17::int8[],
       $18::text[], $19::int4[], $20::int8[])
     as i(position, received_at, source, source_id, version, sale_seq, verdict, place_id,
-      problems, resolved, contributions, reference_version, document, content_type, token_id, replay_of, topic, partition, "offset")`;
+      problems, resolved_number, contributions, reference_version, document, content_type, token_id, replay_of, topic, partition, "offset")`;
 
 /** Appends rows to the journal; the caller's transaction gives them their place in the order of followers. */
 export async function appendRows(client: Client, epoch: number, rows: readonly JournalRow[]): Promise<void> {
   if (rows.length === 0) return;
   const arrivals = rows.map((row) => row.arrival);
+  const [resolved, resolvedNumbers] = resolvedColumns(arrivals);
   await client.query({
     name: 'append-journal',
     text: insertRows,
@@ -70,17 +78,18 @@ export async function appendRows(client: Client, epoch: number, rows: readonly J
       binaryColumn('int4', rows, (row) => row.saleSeq),
       binaryColumn('text', rows, (row) => row.verdict),
       binaryColumn('text', arrivals, placeOf),
-      binaryColumn('jsonb', rows, (row) => row.problems),
-      binaryColumn('jsonb', arrivals, (arrival) => resolvedText(arrival.resolved)),
-      binaryColumn('jsonb', rows, (row) => row.contributions),
+      sparseColumn('jsonb', rows, (row) => row.problems),
+      resolved,
+      sparseColumn('jsonb', rows, (row) => row.contributions),
       binaryColumn('int8', rows, (row) => row.referenceVersion),
       binaryColumn('bytea', rows, (row) => (row.keepBody ? row.arrival.body : null)),
       binaryColumn('text', arrivals, (arrival) => arrival.contentType),
       binaryColumn('text', arrivals, (arrival) => arrival.tokenId),
-      binaryColumn('int8', arrivals, (arrival) =>
+      sparseColumn('int8', arrivals, (arrival) =>
         arrival.replayOf === undefined ? null : Number(arrival.replayOf),
       ),
       ...originColumns(arrivals),
+      resolvedNumbers,
     ],
   });
 }
@@ -88,9 +97,9 @@ export async function appendRows(client: Client, epoch: number, rows: readonly J
 /** Topic, partition and offset; null for what came another way. */
 export function originColumns(arrivals: readonly Arrival[]): Buffer[] {
   return [
-    binaryColumn('text', arrivals, ({ origin }) => origin?.topic),
-    binaryColumn('int4', arrivals, ({ origin }) => origin?.partition),
-    binaryColumn('int8', arrivals, ({ origin }) => origin?.offset),
+    sparseColumn('text', arrivals, ({ origin }) => origin?.topic),
+    sparseColumn('int4', arrivals, ({ origin }) => origin?.partition),
+    sparseColumn('int8', arrivals, ({ origin }) => origin?.offset),
   ];
 }
 

@@ -1,7 +1,7 @@
-import { binaryColumn, type Client } from '../base/db.ts';
+import { binaryColumn, type Client, sparseColumn } from '../base/db.ts';
 import type { Contribution } from '../sales/contribution.ts';
 import type { Incoming, Sale } from '../sales/sale.ts';
-import { originColumns, resolvedText } from './journal.ts';
+import { originColumns, resolvedColumns } from './journal.ts';
 
 /** A sale ready to be loaded: what it adds was computed with one version of the reference history. */
 export type Prepared = {
@@ -36,10 +36,10 @@ const insertFresh = `
   with input as materialized (
     select i.*, nextval('stg.journal_position') as position
     from unnest($1::int4[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::text[], $8::text[],
-        $9::text[], $10::timestamptz[], $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::bytea[], $15::text[],
+        $9::text[], $10::timestamptz[], $11::jsonb[], $24::int4[], $13::jsonb[], $14::bytea[], $15::text[],
         $16::text[], $17::int8[], $20::bytea[], $21::text[], $22::int4[], $23::int8[])
       as i(index, source, place_scope, source_id, version, content_hash, status, place_id, business_date, received_at,
-        problems, resolved, contributions, document, content_type, token_id, replay_of, canonical_hash,
+        problems, resolved_number, contributions, document, content_type, token_id, replay_of, canonical_hash,
         topic, partition, "offset")
   ),
   fresh as (
@@ -56,7 +56,7 @@ const insertFresh = `
     insert into stg.journal (position, epoch, received_at, source, source_id, version, sale_seq, verdict, place_id,
       problems, resolved, contributions, reference_version, document, content_type, token_id, replay_of, topic, partition, "offset")
     select i.position, $18, i.received_at, i.source, i.source_id, i.version, 1, 'accepted', i.place_id,
-      i.problems, i.resolved, i.contributions, $19, i.document, i.content_type, i.token_id, i.replay_of,
+      i.problems, ($12::jsonb[])[i.resolved_number], i.contributions, $19, i.document, i.content_type, i.token_id, i.replay_of,
       i.topic, i.partition, i."offset"
     from input as i join fresh as f on f.journal_position = i.position
   )
@@ -74,6 +74,7 @@ export async function registerFresh(
   sales: readonly Prepared[],
 ): Promise<Map<number, number>> {
   const arrivals = sales.map((prepared) => prepared.arrival);
+  const [resolved, resolvedNumbers] = resolvedColumns(arrivals);
   const { rows } = await client.query<{ index: number; position: number }>({
     name: 'register-fresh',
     text: insertFresh,
@@ -88,21 +89,22 @@ export async function registerFresh(
       binaryColumn('text', arrivals, (arrival) => arrival.sale.placeId),
       binaryColumn('text', sales, (prepared) => prepared.businessDate),
       binaryColumn('timestamptz', arrivals, (arrival) => arrival.receivedAtMs),
-      binaryColumn('jsonb', arrivals, flagsText),
-      binaryColumn('jsonb', arrivals, (arrival) => resolvedText(arrival.resolved)),
+      sparseColumn('jsonb', arrivals, flagsText),
+      resolved,
       binaryColumn('jsonb', sales, (prepared) =>
         prepared.contribution ? `[${JSON.stringify(prepared.contribution)}]` : null,
       ),
       binaryColumn('bytea', arrivals, (arrival) => arrival.body),
       binaryColumn('text', arrivals, (arrival) => arrival.contentType),
       binaryColumn('text', arrivals, (arrival) => arrival.tokenId),
-      binaryColumn('int8', arrivals, (arrival) =>
+      sparseColumn('int8', arrivals, (arrival) =>
         arrival.replayOf === undefined ? null : Number(arrival.replayOf),
       ),
       epoch,
       referenceVersion,
-      binaryColumn('bytea', sales, (prepared) => prepared.canonicalHash),
+      sparseColumn('bytea', sales, (prepared) => prepared.canonicalHash),
       ...originColumns(arrivals),
+      resolvedNumbers,
     ],
   });
   return new Map(rows.map((row) => [row.index, row.position]));
