@@ -76,7 +76,7 @@ export function createCustomersFollower(deps: CustomersDeps) {
   async function step(): Promise<number> {
     const started = performance.now();
     try {
-      const rows = await inTransaction(deps.pool, followBatch, `begin; ${readInOrder}`);
+      const rows = await inTransaction(deps.pool, followBatch);
       if (rows > 0)
         deps.metrics.foldSeconds.observe({ step: 'customers' }, (performance.now() - started) / 1000);
       return rows;
@@ -100,11 +100,13 @@ export function createCustomersFollower(deps: CustomersDeps) {
     const from = cursor.rows[0];
     if (from === undefined) return 0;
     // 2. The next rows in order, of transactions older than every running one.
-    const batch = await client.query<BatchRow>({
-      name: `read-batch-${schema}`,
-      text: readBatch,
-      values: [deps.epoch, from.epoch, from.xid, from.position, rowsPerStep],
-    });
+    const batch = await readInOrder(client, () =>
+      client.query<BatchRow>({
+        name: `read-batch-${schema}`,
+        text: readBatch,
+        values: [deps.epoch, from.epoch, from.xid, from.position, rowsPerStep],
+      }),
+    );
     const end = batch.rows.at(-1);
     const count = end?.number ?? 0;
     if (end !== undefined) await apply(client, batch.rows, end);

@@ -47,7 +47,7 @@ export type ImportSummary = {
 
 const defaultBatchDocuments = 1_000;
 const maximumBatchBytes = 8 * 1024 * 1024;
-const batchesInFlight = 2;
+const batchesInFlight = 4;
 const appendTimeoutMs = 10_000;
 const patienceMs = 5 * 60_000;
 const firstPauseMs = 100;

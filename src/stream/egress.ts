@@ -69,7 +69,7 @@ export function createEgress(deps: EgressDeps) {
   /** Answers how many rows were sent; 0 also where another process sends. */
   async function step(): Promise<number> {
     try {
-      return await inTransaction(deps.pool, sendBatch, `begin; ${readInOrder}`);
+      return await inTransaction(deps.pool, sendBatch);
     } catch (error) {
       await dropProducer();
       if (error instanceof MessageTooLarge) {
@@ -101,8 +101,10 @@ export function createEgress(deps: EgressDeps) {
     // 3. Read after that: were the lock lost by now, so were the session, and this would fail.
     const { rows: cursors } = await client.query<EgressPlace & { sink: string }>(readCursors);
     const batches: { sink: string; batch: EgressBatch }[] = [];
-    for (const { sink, read } of deps.sources)
-      batches.push({ sink, batch: await read(client, cursors.find((cursor) => cursor.sink === sink)!) });
+    for (const { sink, read } of deps.sources) {
+      const after = cursors.find((cursor) => cursor.sink === sink)!;
+      batches.push({ sink, batch: await readInOrder(client, () => read(client, after)) });
+    }
     const messages = batches
       .flatMap(({ batch }) => batch.messages)
       .filter(({ headers }) => !tooLarge.has(headers['event-id']));

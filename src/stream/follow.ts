@@ -1,3 +1,4 @@
+import type { Client } from '../base/db.ts';
 import type { Log } from '../base/log.ts';
 
 export type Follower = {
@@ -20,11 +21,16 @@ export type FollowerOptions = {
 const longestPauseMs = 5_000;
 
 /**
- * Belongs into the transaction of a follower that reads its next rows by (epoch, xid, position). The planner
- * expects few rows past the cursor, since all are of one epoch, and would sort everything that is there instead
- * of reading the index in its order: 400,000 rows for a step of 5,000. The sorts that a step needs stay.
+ * Runs the statement with which a follower reads its next rows by (epoch, xid, position), within its transaction.
+ * The planner expects few rows past the cursor, since all are of one epoch, and would sort everything that is
+ * there instead of reading the index in its order: 400,000 rows for a step of 5,000.
  */
-export const readInOrder = 'set local enable_sort = off';
+export async function readInOrder<T>(client: Client, read: () => Promise<T>): Promise<T> {
+  await client.query('set local enable_sort = off');
+  const rows = await read();
+  await client.query('set local enable_sort = on');
+  return rows;
+}
 
 /** A background loop over `step`; an error is logged and tried again, more and more slowly. */
 export function startFollower(options: FollowerOptions): Follower {

@@ -18,7 +18,7 @@ import { writeSales } from './write-sales.ts';
 export const vaultLock = 7120;
 
 /** A vault that a crash sets back goes on from its cursor, which goes back with it. */
-const begin = `begin; set local synchronous_commit = off; ${readInOrder}`;
+const begin = 'begin; set local synchronous_commit = off';
 const usualRowsPerStep = 1_000;
 /** A daily file of more lines goes into the vault page by page, each in a transaction of its own. */
 const linesPerPage = 20_000;
@@ -100,7 +100,7 @@ export function createVaultFollower(deps: VaultDeps) {
     // 2. What things are called, and what is on the menus.
     const told = await followReference(client, writing, from.reference_version);
     // 3. The next rows of the journal, of transactions older than every running one.
-    const rows = await readNextRows(client, deps.epoch, from, rowsPerStep);
+    const rows = await readInOrder(client, () => readNextRows(client, deps.epoch, from, rowsPerStep));
     const batch = takeBatch(rows, pageSize);
     const end = await write(client, batch);
     // 4. The cursors move with what they stand for.

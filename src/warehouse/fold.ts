@@ -1,7 +1,6 @@
 import { type Client, type Database, inTransaction } from '../base/db.ts';
 import type { Log } from '../base/log.ts';
 import { type Metrics, observeStage } from '../base/metrics.ts';
-import { readInOrder } from '../stream/follow.ts';
 
 /** Advisory locks: a mart has one writer at a time, and a swap of the marts takes both. */
 export const foldLock = 7102;
@@ -166,8 +165,11 @@ function foldStatement(schema: MartSchema): string {
 /** A step of millions of products may take longer than a transaction usually may. */
 export const beginLong = "begin; set local transaction_timeout = 0; set local statement_timeout = '10min'";
 
-/** What a step holds of its rows would spill to files otherwise. */
-const beginStep = `${beginLong}; ${readInOrder}; set local work_mem = '64MB'`;
+/**
+ * The journal is read in the order of its index (see `readInOrder`), the rows of a step do not spill to files, and
+ * a step, however few rows it takes, is not planned anew, which takes 8 ms.
+ */
+const beginStep = `${beginLong}; set local enable_sort = off; set local work_mem = '64MB'; set local plan_cache_mode = force_generic_plan`;
 
 /** Rows a step takes; the cost of a step is mostly the distinct mart rows it touches. */
 const rowsPerStep = 5_000;

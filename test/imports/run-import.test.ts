@@ -122,7 +122,7 @@ test('an import that broke off goes on after what was stored', async () => {
 });
 
 test('what one batch stored before another failed is not counted over a gap', async () => {
-  const file = write(lines(40), 'ndjson');
+  const file = write(lines(80), 'ndjson');
   const { deps, progress } = memory((append) => (append === 2 ? new Error('lost') : undefined));
   await assert.rejects(runImport(deps, { file, batch: 10 }), /lost/);
   assert.equal([...progress.values()][0]?.done_records ?? 0, 10);
