@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
 import { parquetChunks, type TableColumn } from '../../src/http/parquet.ts';
@@ -149,6 +151,39 @@ test('reconciliation, popularity and customers are the rows of the JSON', async 
       ...one.counters[0],
     })),
   );
+});
+
+test('the charts of docs/bi.md are the popularity that the API answers', async () => {
+  const page = readFileSync(path.resolve(import.meta.dirname, '../../docs/bi.md'), 'utf8');
+  const queries = [...page.matchAll(/```sql\n(.*?)```/gs)].map(([, sql]) =>
+    sql!.replaceAll('2015-01', '2024-02'),
+  );
+  assert.equal(queries.length, 2);
+  for (const [index, by] of ['category', 'product'].entries()) {
+    const { rows } = await tested.database.pool.query(queries[index]!);
+    const { body } = await tested.call(
+      'GET',
+      `/api/analytics/popularity?by=${by}&from=2024-02-01&to=2024-02-29`,
+    );
+    assert.ok(body.rows.some((row: { customers: number }) => row.customers > 0));
+    const key = by === 'category' ? 'category' : 'product_id';
+    const percent = (share: number | null) => (share === null ? null : Number((100 * share).toFixed(2)));
+    const sorted = (table: [string, ...unknown[]][]) => table.toSorted(([a], [b]) => (a < b ? -1 : 1));
+    assert.deepEqual(
+      sorted(
+        rows.map((row) => [
+          row[key],
+          ...[row.orders, row.percent_of_orders, row.customers, row.percent_of_customers].map(Number),
+        ]),
+      ),
+      sorted(
+        body.rows.map((row: Record<string, any>) => [
+          row[key],
+          ...[row.orders, percent(row.orders_share), row.customers, percent(row.customers_share)],
+        ]),
+      ),
+    );
+  }
 });
 
 test('row groups are of a bounded size, and money of every currency keeps its digits', async () => {
