@@ -80,8 +80,10 @@ export async function sealJournal(deps: SealDeps, scope: SealScope): Promise<Sea
     }
     const refusals = await findRefusals(deps, scope);
     if (refusals.length > 0) throw new CodedError('seal_refused', refusals.join('; '));
-    return await sealInTurn(deps, scope);
+    return await sealInTurn(deps, scope, guard);
   } finally {
+    // At once, not when the server has noticed that the session is gone.
+    await guard.query('select pg_advisory_unlock_all()').catch(() => {});
     guard.release(true);
   }
 }
@@ -98,7 +100,7 @@ async function takeTurn(guard: Client): Promise<void> {
   }
 }
 
-async function sealInTurn(deps: SealDeps, scope: SealScope): Promise<Sealed> {
+async function sealInTurn(deps: SealDeps, scope: SealScope, guard: Client): Promise<Sealed> {
   const { pool, signal } = deps;
   try {
     const partitions = await listOldPartitions(pool, scope.before);
@@ -108,7 +110,7 @@ async function sealInTurn(deps: SealDeps, scope: SealScope): Promise<Sealed> {
     const rows = await copyKept(pool, scope, { progress, ...(signal && { signal }) });
     // New tables have no statistics, and plans made without them read whole tables.
     await pool.query('analyze stg_next.sealed_sale');
-    const sealed = await exchange(deps, scope, partitions, rows);
+    const sealed = await exchange({ ...deps, guard }, scope, partitions, rows);
     deps.progress('dropping what belonged to dropped rows', 0);
     await dropLeftovers(pool, signal);
     return sealed;
@@ -134,7 +136,7 @@ const insertSeal = (before: Date) => `
 
 /** The moment from which on it is sealed, in one transaction. */
 async function exchange(
-  deps: SealDeps,
+  deps: SealDeps & { guard: Client },
   scope: SealScope,
   partitions: readonly OldPartition[],
   rows: number,
@@ -163,6 +165,8 @@ async function exchange(
       const behind = await findBehind(client, before, deps.sendsOrders);
       if (behind.length > 0) throw Object.assign(new Error(`behind: ${behind}`), { code: '55P03' });
       signal?.throwIfAborted();
+      // It fails where the session that holds our turn is lost: the table may be another seal's by now.
+      await deps.guard.query('select');
       // 4. Readers can know it; the new table is the oldest partition, and the old ones are gone.
       const { sales, rowsKept, rowsDropped, bytesFreed } = sealed;
       const values = [before, sales, rowsKept, rowsDropped, sealed.partitions, bytesFreed];
