@@ -76,7 +76,16 @@ export async function listPartitions(client: Queryable): Promise<Partition[]> {
   return rows.map(({ name, parent, bound }) => ({ name, parent, bound }));
 }
 
+/**
+ * Partitions as they were at the other end. Empty ones of ours make room, since a month that a start made here may
+ * lie within one that is sealed there.
+ */
 export async function makePartitions(client: Queryable, partitions: readonly Partition[]): Promise<void> {
+  for (const own of await listPartitions(client)) {
+    if (partitions.some(({ name }) => name === own.name)) continue;
+    const { rows } = await client.query(`select exists (select from ${own.name}) as used`);
+    if (!rows[0].used) await client.query(`drop table ${own.name}`);
+  }
   for (const { name, parent, bound } of partitions)
     await client.query(`create table if not exists ${name} partition of ${parent} ${bound}`);
 }
