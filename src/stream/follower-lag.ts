@@ -33,16 +33,19 @@ export function watchFollowerLag(deps: {
 }): Follower {
   const { pool, metrics, log, countRows } = deps;
 
+  async function read(): Promise<{ lags: Lag[]; tail: number }> {
+    const { rows } = await pool.query<Lag>({ name: 'find-follower-lags', text: findLags });
+    return { lags: rows, tail: await countRows() };
+  }
+
   async function look(): Promise<number> {
-    const { rows } = await pool
-      .query<Lag>({ name: 'find-follower-lags', text: findLags })
-      .catch((error: unknown) => {
-        metrics.followerLagSeconds.reset();
-        throw error;
-      });
-    for (const { follower, seconds } of rows)
+    const { lags, tail } = await read().catch((error: unknown) => {
+      metrics.followerLagSeconds.reset();
+      throw error;
+    });
+    for (const { follower, seconds } of lags)
       metrics.followerLagSeconds.set({ follower }, Math.max(seconds, 0));
-    metrics.tailRows.set(await countRows());
+    metrics.tailRows.set(tail);
     return 0;
   }
 

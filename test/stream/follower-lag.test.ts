@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
 import { createLog } from '../../src/base/log.ts';
 import { createMetrics } from '../../src/base/metrics.ts';
 import { watchFollowerLag } from '../../src/stream/follower-lag.ts';
@@ -33,19 +34,20 @@ test('a follower is as far behind as the oldest sale that it has not taken', asy
     }
     throw new Error(`still ${JSON.stringify(await lags())}`);
   };
+  const holder = new pg.Client({ connectionString: tested.database.connectionString });
   try {
     await becomes((seconds) => seconds === 0);
     // Nobody takes rows that are younger than the oldest transaction that writes.
-    const holder = await pool.connect();
+    await holder.connect();
     await holder.query('begin; select pg_current_xact_id()');
     assert.equal((await tested.call('POST', '/api/checks/', receipt())).status, 202);
     const found = await becomes((seconds) => seconds > 0);
     assert.deepEqual(Object.keys(found).sort(), ['customers', 'fold', 'vault']);
     assert.equal((await metrics.tailRows.get()).values[0]!.value, 1);
     await holder.query('rollback');
-    holder.release();
     await becomes((seconds) => seconds === 0);
   } finally {
+    await holder.end();
     await watch.stop();
   }
 });
