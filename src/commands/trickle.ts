@@ -17,8 +17,10 @@ type Options = {
   ordersZone: string;
 };
 const everyMs = 3_000;
+/** The restaurants together sell some hundreds of orders a day. */
+const receiptsAnOrder = 7;
 
-/** A receipt of one to four pizzas and an order of a restaurant every few seconds, sent over HTTP like any till's. */
+/** A receipt of one to four pizzas every few seconds, and now and then an order of a restaurant, sent like any till's. */
 export function startTrickle(program: Program, options: Options): { stop(): Promise<void> } {
   const random = numbersFrom(options.seed);
   // The numbers start over with each run, so ids carry its start.
@@ -38,7 +40,7 @@ export function startTrickle(program: Program, options: Options): { stop(): Prom
     });
     await post('/api/checks/', receipt);
     const sample = await orders;
-    if (sample.length === 0) return;
+    if (sample.length === 0 || count % receiptsAnOrder !== 1) return;
     const now = localTimeAt(Date.now(), options.ordersZone).slice(0, 19).replace('T', ' ');
     await post('/api/orders/', makeOrder(sample, random, { objectId: firstOrder + count, now }));
   }

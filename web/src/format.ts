@@ -64,8 +64,9 @@ export function createFormat(locale: string) {
       numberFormat('share', { style: 'percent', maximumFractionDigits: 1 }).format(value),
     /** Of a change in percent, with its sign: `+4.2%`. */
     change: (percent: number) =>
-      numberFormat('change', {
-        ...{ style: 'percent', maximumFractionDigits: 1, signDisplay: 'exceptZero' },
+      numberFormat(Math.abs(percent) < 100 ? 'change' : 'big change', {
+        ...{ style: 'percent', signDisplay: 'exceptZero' },
+        maximumFractionDigits: Math.abs(percent) < 100 ? 1 : 0,
       }).format(percent / 100),
     day: (date: string) => day.format(plainDay(date)),
     shortDay: (date: string) => shortDay.format(plainDay(date)),
