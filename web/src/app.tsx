@@ -49,7 +49,7 @@ function Confirm({ token }: { token: string }) {
     const name = path.split('/')[0] || 'today';
     void allPages
       .find((entry) => entry.name === name)
-      ?.preload()
+      ?.Page.preload()
       .catch(() => {});
   }, [path]);
   return (

@@ -46,16 +46,19 @@ export type PageEntry = {
   roles: readonly Role[];
   /** A token that is bound to a place may not ask what the page asks. */
   unboundOnly?: boolean;
-  Page: ComponentType<PageProps>;
-  preload: () => Promise<unknown>;
+  Page: LoadedPage;
 };
+/** `preload` starts to load what it will show. */
+export type LoadedPage = ComponentType<PageProps> & { preload: () => Promise<unknown> };
 export type PageGroup = 'watch' | 'people' | 'data' | 'system';
 
-/** `preload` starts to load what `Page` will show. */
-const page = (load: () => Promise<ComponentType<PageProps>>) => {
+const page = (load: () => Promise<ComponentType<PageProps>>): LoadedPage => {
   let loading: Promise<ComponentType<PageProps>> | undefined;
   const preload = () => (loading ??= load());
-  return { preload, Page: lazy(async () => ({ default: await preload() })) };
+  return Object.assign(
+    lazy(async () => ({ default: await preload() })),
+    { preload },
+  );
 };
 
 /** The navigation in its order; each page is loaded when it is first opened. */
@@ -63,57 +66,57 @@ export const pageGroups: Record<PageGroup, readonly PageEntry[]> = {
   watch: [
     {
       ...{ name: 'today', icon: 'pulse', roles: ['analyst'] },
-      ...page(async () => (await import('./pages/today.tsx')).TodayPage),
+      Page: page(async () => (await import('./pages/today.tsx')).TodayPage),
     },
     {
       ...{ name: 'sales', icon: 'bars', roles: ['analyst'] },
-      ...page(async () => (await import('./pages/sales.tsx')).SalesPage),
+      Page: page(async () => (await import('./pages/sales.tsx')).SalesPage),
     },
     {
       ...{ name: 'products', icon: 'box', roles: ['analyst'] },
-      ...page(async () => (await import('./pages/products.tsx')).ProductsPage),
+      Page: page(async () => (await import('./pages/products.tsx')).ProductsPage),
     },
     {
       ...{ name: 'reports', icon: 'page', roles: ['analyst'] },
-      ...page(async () => (await import('./pages/reports.tsx')).ReportsPage),
+      Page: page(async () => (await import('./pages/reports.tsx')).ReportsPage),
     },
   ],
   people: [
     {
       ...{ name: 'customers', icon: 'people', roles: ['marketer'], unboundOnly: true },
-      ...page(async () => (await import('./pages/customers.tsx')).CustomersPage),
+      Page: page(async () => (await import('./pages/customers.tsx')).CustomersPage),
     },
     {
       ...{ name: 'tags', icon: 'tag', roles: ['marketer'], unboundOnly: true },
-      ...page(async () => (await import('./pages/tags.tsx')).TagsPage),
+      Page: page(async () => (await import('./pages/tags.tsx')).TagsPage),
     },
     {
       ...{ name: 'alerts', icon: 'bell', roles: ['operator'], unboundOnly: true },
-      ...page(async () => (await import('./pages/alerts.tsx')).AlertsPage),
+      Page: page(async () => (await import('./pages/alerts.tsx')).AlertsPage),
     },
   ],
   data: [
     {
       ...{ name: 'import', icon: 'upload', roles: ['collector'] },
-      ...page(async () => (await import('./pages/import.tsx')).ImportPage),
+      Page: page(async () => (await import('./pages/import.tsx')).ImportPage),
     },
     {
       ...{ name: 'journal', icon: 'book', roles: ['operator'] },
-      ...page(async () => (await import('./pages/journal.tsx')).JournalPage),
+      Page: page(async () => (await import('./pages/journal.tsx')).JournalPage),
     },
   ],
   system: [
     {
       ...{ name: 'jobs', icon: 'gear', roles: ['operator'], unboundOnly: true },
-      ...page(async () => (await import('./pages/jobs.tsx')).JobsPage),
+      Page: page(async () => (await import('./pages/jobs.tsx')).JobsPage),
     },
     {
       ...{ name: 'tokens', icon: 'key', roles: ['admin'], unboundOnly: true },
-      ...page(async () => (await import('./pages/tokens.tsx')).TokensPage),
+      Page: page(async () => (await import('./pages/tokens.tsx')).TokensPage),
     },
     {
       ...{ name: 'health', icon: 'heart', roles: ['operator'], unboundOnly: true },
-      ...page(async () => (await import('./pages/health.tsx')).HealthPage),
+      Page: page(async () => (await import('./pages/health.tsx')).HealthPage),
     },
   ],
 };
