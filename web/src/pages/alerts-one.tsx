@@ -97,9 +97,10 @@ function AlertFacts({ alert }: { alert: Alert }) {
   return (
     <Facts
       facts={[
-        { name: words.kinds[alert.kind], value: words.metrics[alert.metric] ?? alert.metric },
+        { name: words.rule, value: words.kinds[alert.kind] },
+        { name: words.figure, value: words.metrics[alert.metric] ?? alert.metric },
         { name: words.place, value: alert.place_name ?? words.allPlaces },
-        { name: words.driver.product!, value: product_id ?? category ?? undefined },
+        { name: words.only, value: product_id ?? category ?? undefined },
         { name: words.value, value: figure(alert.value) },
         { name: words.usual, value: alert.baseline === null ? undefined : figure(alert.baseline) },
         {
@@ -139,7 +140,7 @@ function Mute({ alert }: { alert: Alert }) {
   return (
     <Card title={words.mute}>
       <p className="muted">{words.muteText}</p>
-      <p className="row-actions">
+      <p className="row-actions spaced">
         {choices.map((choice) => (
           <button
             key={choice}

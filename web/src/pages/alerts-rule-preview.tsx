@@ -1,7 +1,9 @@
 import { useFormat } from '../format.ts';
+import { localDay } from '../local-day.ts';
 import { Chart } from '../parts/chart.tsx';
+import { showInFull } from '../show-in-full.ts';
 import { useWords } from '../words.ts';
-import { type Driver, showFigure } from './alerts-figures.ts';
+import { type Driver, isMoney, showFigure } from './alerts-figures.ts';
 import { ruleWords } from './alerts-rule-words.ts';
 import { alertsWords } from './alerts-words.ts';
 
@@ -39,7 +41,7 @@ export function PreviewedRule({ preview, metric }: { preview: Preview; metric: s
   const { series, alerts, currency, place_name, place_id } = preview;
   const figure = (value: number) => showFigure(format, alertWords, metric, value, currency);
   return (
-    <section className="preview" aria-label={words.preview} aria-live="polite">
+    <section ref={showInFull} className="preview" aria-label={words.preview} aria-live="polite">
       <h3>{alerts.length === 0 ? words.previewNone : words.previewTitle(format.number(alerts.length))}</h3>
       {series.length === 0 ? (
         <p className="muted">{words.previewNoFigures}</p>
@@ -48,9 +50,14 @@ export function PreviewedRule({ preview, metric }: { preview: Preview; metric: s
           <p className="muted">{words.ofPlace(place_name ?? place_id ?? alertWords.allPlaces)}</p>
           <Chart
             {...{ label: words.preview, labelsTitle: words.time, heightPx: chartHeightPx }}
-            labels={series.map(({ at }) => format.moment(at))}
+            labels={series.map(({ at }) => `${format.shortDay(localDay(at))}, ${format.time(at)}`)}
             series={seriesOf(series, words)}
             format={figure}
+            formatAxis={(value) =>
+              isMoney(metric) && currency !== null
+                ? format.shortMoney(value, currency)
+                : format.shortNumber(value)
+            }
             marks={alerts
               .filter((alert) => alert.place_id === place_id && alert.currency === currency)
               .map(({ fired_at }) => ({ index: indexAt(series, fired_at), text: words.firedMark }))}

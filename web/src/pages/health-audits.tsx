@@ -4,6 +4,7 @@ import { request } from '../api.ts';
 import { useFormat } from '../format.ts';
 import { Badge } from '../parts/badge.tsx';
 import { CheckField } from '../parts/field.tsx';
+import { Moment } from '../parts/moment.tsx';
 import { Answer, EmptyState } from '../parts/notice.tsx';
 import { Card } from '../parts/page.tsx';
 import { Pager, useCursor } from '../parts/pager.tsx';
@@ -54,7 +55,7 @@ export function Audits() {
                   {
                     name: 'finished',
                     title: words.finished,
-                    cell: (audit) => format.moment(audit.finished_at),
+                    cell: (audit) => <Moment at={audit.finished_at} />,
                   },
                   { name: 'days', title: words.days, numeric: true, cell: ({ days }) => format.number(days) },
                   {

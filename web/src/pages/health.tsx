@@ -2,6 +2,7 @@ import '../styles/manage.css';
 import { useQuery } from '@tanstack/react-query';
 import { ApiProblem, request } from '../api.ts';
 import { useFormat } from '../format.ts';
+import { localDay } from '../local-day.ts';
 import { pageNames } from '../pages.ts';
 import { Badge } from '../parts/badge.tsx';
 import { Figure } from '../parts/facts.tsx';
@@ -144,13 +145,6 @@ function Figures({ health, readiness }: { health: Health; readiness: Readiness |
       />
     </div>
   );
-}
-
-/** The day of an instant where the reader is. */
-function localDay(instant: string): string {
-  const date = new Date(instant);
-  const two = (value: number) => String(value).padStart(2, '0');
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
 }
 
 function Followers({ followers }: { followers: Health['followers'] }) {

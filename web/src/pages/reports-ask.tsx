@@ -2,6 +2,7 @@ import { useMutation, useQuery } from '@tanstack/react-query';
 import { type FormEvent, useId, useState } from 'react';
 import { request } from '../api.ts';
 import { problemOf } from '../field-problems.ts';
+import { localDay } from '../local-day.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { SelectField, TextField } from '../parts/field.tsx';
 import { ErrorBox } from '../parts/notice.tsx';
@@ -11,11 +12,7 @@ import { languageStore, languages, useWords } from '../words.ts';
 import { reportsWords } from './reports-words.ts';
 
 const dayMs = 86_400_000;
-const yesterday = () => {
-  const date = new Date(Date.now() - dayMs);
-  const two = (value: number) => String(value).padStart(2, '0');
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-};
+const yesterday = () => localDay(Date.now() - dayMs);
 
 const bases = ['', 'itemised', 'declared'] as const;
 type Basis = (typeof bases)[number];

@@ -6,6 +6,7 @@ import { useFormat } from '../format.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { CheckField, SelectField, TextField } from '../parts/field.tsx';
 import { ErrorBox } from '../parts/notice.tsx';
+import { showInFull } from '../show-in-full.ts';
 import { useWords } from '../words.ts';
 import { tagsWords } from './tags-words.ts';
 
@@ -50,6 +51,12 @@ function bodyOf(draft: Draft) {
   };
 }
 
+/** A rule can be looked at before its tag has a name. */
+function previewTag(draft: Draft): Promise<Preview> {
+  const body = bodyOf({ ...draft, tag: draft.tag === '' ? '–' : draft.tag });
+  return request('/api/tag-rules/preview', { method: 'POST', body });
+}
+
 type Properties = { rule: TagRule | undefined; onClose: () => void; onDone: () => void };
 
 /** Makes a rule or changes one, with a look at whom it would tag. */
@@ -57,14 +64,7 @@ export function EditTag({ rule, onClose, onDone }: Properties) {
   const words = useWords(tagsWords);
   const formId = useId();
   const [draft, setDraft] = useState<Draft>(rule === undefined ? blank : draftOf(rule));
-  const preview = useMutation({
-    // A rule can be looked at before its tag has a name.
-    mutationFn: () =>
-      request<Preview>('/api/tag-rules/preview', {
-        method: 'POST',
-        body: bodyOf({ ...draft, tag: draft.tag === '' ? '–' : draft.tag }),
-      }),
-  });
+  const preview = useMutation({ mutationFn: () => previewTag(draft) });
   const save = useMutation({
     mutationFn: () =>
       request(rule === undefined ? '/api/tag-rules/' : `/api/tag-rules/${rule.rule_id}`, {
@@ -181,7 +181,7 @@ function Previewed({ preview, draft }: { preview: Preview; draft: Draft }) {
       ? format.money(value, draft.currency)
       : format.number(value);
   return (
-    <section className="preview" aria-label={words.preview} aria-live="polite">
+    <section ref={showInFull} className="preview" aria-label={words.preview} aria-live="polite">
       <h3>{customers === 0 ? words.previewNone : words.previewTitle(format.number(customers))}</h3>
       {examples.length > 0 && (
         <ul className="drivers">
