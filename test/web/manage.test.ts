@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
 import { startTestBrowser, type TestBrowser, type WatchedPage, whyNoBrowser } from '../browser.ts';
 import { adminToken, receipt, startTestProgram, type TestProgram } from '../program.ts';
@@ -43,7 +44,7 @@ describe('the pages where things are managed', { skip }, () => {
   const open = async (path: string, heading: string) => {
     await page.goto(address(path));
     await page.getByRole('heading', { name: heading, level: 1 }).waitFor();
-    await page.locator('.loading').waitFor({ state: 'detached' });
+    while ((await page.locator('.loading').count()) > 0) await sleep(20);
   };
 
   before(async () => {
@@ -102,6 +103,7 @@ describe('the pages where things are managed', { skip }, () => {
     await page.getByLabel('Name').fill('Hardly any sales');
     await page.getByLabel('Limit', { exact: true }).fill('100000');
     await page.getByLabel('ops').check();
+    await page.getByLabel('Of the last days').selectOption('1');
     await page.getByRole('button', { name: 'Preview' }).click();
     await page.getByRole('heading', { name: /It would have fired \d+ times/ }).waitFor();
     await page.locator('dialog canvas').waitFor();
