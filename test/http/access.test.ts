@@ -59,6 +59,12 @@ test('every route × role × bound token answers as the route declares', async (
   assert.ok(checked > 80, `only ${checked} combinations`);
 });
 
+test('a token of any role is told what it is', async () => {
+  const { authorization, id } = await makeToken({ roles: ['collector'], place_id: 'here' });
+  const { body } = await tested.call('GET', '/api/tokens/current', undefined, { authorization });
+  assert.deepEqual(body, { token_id: id, name: 'test', roles: ['collector'], place_id: 'here' });
+});
+
 test('expired, revoked and rotated tokens stop working', async () => {
   const ask = async (authorization: string) =>
     (await tested.call('GET', '/api/places/', undefined, { authorization })).status;
