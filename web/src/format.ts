@@ -44,11 +44,13 @@ export function createFormat(locale: string) {
     locale,
     money,
     /** Without the minor units, for big figures and axes: `$1.2M`. */
-    shortMoney: (amount: number, currency: string) =>
-      numberFormat(`short ${currency}`, {
+    shortMoney: (amount: number, currency: string) => {
+      const digits = Math.abs(amount) < 1000 ? 0 : 1;
+      return numberFormat(`short ${currency} ${digits}`, {
         ...{ style: 'currency', currency, notation: 'compact', currencyDisplay: 'narrowSymbol' },
-        maximumFractionDigits: Math.abs(amount) < 1000 ? 0 : 1,
-      }).format(amount),
+        maximumFractionDigits: digits,
+      }).format(amount);
+    },
     wholeMoney: (amount: number, currency: string) =>
       numberFormat(`whole ${currency}`, {
         style: 'currency',

@@ -58,7 +58,16 @@ export function DayChart({ currency, date, kind, hours }: DayProperties) {
       labels={indexes.map((index) => `${String(index % 24).padStart(2, '0')}:00`)}
       series={[
         { name: words.now, values: values(now, latest), kind: kind === 'running' ? 'line' : 'bar' },
-        { name: format.shortDay(weekBefore), values: values(before, last), kind: 'line', isPast: true },
+        ...(before.size === 0
+          ? []
+          : [
+              {
+                name: format.shortDay(weekBefore),
+                values: values(before, last),
+                kind: 'line' as const,
+                isPast: true,
+              },
+            ]),
       ]}
       kind={kind === 'running' ? 'line' : 'bar'}
       format={(value) => format.money(value, currency)}

@@ -3,6 +3,7 @@ import { useEffect, useRef } from 'react';
 import { request } from '../api.ts';
 import type { GetAnalyticsPulseAnswer, GetAnalyticsSalesAnswer } from '../api-answers.ts';
 import type { LivePlace } from '../live-sales.ts';
+import { quoteValue } from './sales-view.ts';
 
 export type Before = { net: number; receipts: number; average_receipt: number | null };
 /** What the places of one currency sold on their current business dates, added up. */
@@ -69,15 +70,17 @@ export function useWeekBefore(date: string | undefined) {
   });
 }
 
-/** Both days by the hour. */
-export function useHours(date: string | undefined, moved: unknown) {
+/** Both days by the hour; of a single place by its own clock. */
+export function useHours(date: string | undefined, moved: readonly LivePlace[]) {
+  const placeId = moved.length === 1 ? moved[0]!.place_id : undefined;
   useRefreshed(moved, 'today-hours');
   const ask = (day: string, signal: AbortSignal) => {
-    const query = { granularity: 'hour', from: day, to: day };
+    const place_id = placeId === undefined ? undefined : quoteValue(placeId);
+    const query = { granularity: 'hour', from: day, to: day, place_id };
     return request<GetAnalyticsSalesAnswer>('/api/analytics/sales', { query, signal });
   };
   return useQuery({
-    queryKey: ['today-hours', date],
+    queryKey: ['today-hours', date, placeId],
     enabled: date !== undefined,
     refetchInterval: refreshMs,
     placeholderData: keepPreviousData,
