@@ -6,6 +6,7 @@ import { createLiveFeed, type LiveFeedDeps } from '../../src/analytics/live-feed
 import { CodedError } from '../../src/base/errors.ts';
 import { createLog } from '../../src/base/log.ts';
 import { createMetrics } from '../../src/base/metrics.ts';
+import { rebuildMarts } from '../../src/warehouse/rebuild.ts';
 import { forEachStream, receipt, startTestProgram, type TestProgram } from '../program.ts';
 import { type LiveReader, readLive } from './live-events.ts';
 
@@ -149,6 +150,22 @@ forEachStream((stream) => {
     await bound.ended;
     assert.equal((await listen(token)).status, 401);
     all.leave();
+  });
+
+  test('marts that are rebuilt under a reader tell the same, and go on', async () => {
+    const reader = await listen();
+    await send({ transaction_id: 'd1', place_id: 'd' });
+    await reader.until(() => ofPlace(reader, 'd')?.receipts === 1);
+    const told = reader.events.length;
+    await rebuildMarts({
+      ...{ ...tested.program.warehouse, log: createLog('silent'), metrics: createMetrics() },
+      progress: () => {},
+    });
+    await send({ transaction_id: 'd2', place_id: 'd' });
+    await reader.until(() => ofPlace(reader, 'd').receipts === 2);
+    const changed = reader.events.slice(told).flatMap(({ data }) => data.places.map((one) => one.place_id));
+    assert.deepEqual(changed, ['d'], 'what a rebuild left as it was is not told again');
+    reader.leave();
   });
 
   test('the loop of the live feed', async (t) => {

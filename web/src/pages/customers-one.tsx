@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { request } from '../api.ts';
+import type { GetCustomersIdAnswer } from '../api-answers.ts';
 import { useFormat } from '../format.ts';
 import { Badge } from '../parts/badge.tsx';
 import { Figure } from '../parts/facts.tsx';
@@ -15,32 +16,9 @@ import type { Counter } from './customers.tsx';
 import { EraseCustomer } from './customers-erase.tsx';
 import { customersWords } from './customers-words.ts';
 
-type Tagged = {
-  tag: string;
-  metric: string;
-  value: number;
-  sale: { source: string; id: string } | null;
-  decided_at: string;
-};
-type Sale = {
-  source: string;
-  id: string;
-  place_id: string;
-  business_date: string;
-  type: string;
-  currency: string;
-  total: number;
-};
-type Customer = {
-  customer_id: string;
-  customer_name: string | null;
-  as_of: string;
-  counters: Counter[];
-  categories: (Counter & { category: string })[];
-  products: (Counter & { product_id: string; product_name: string | null })[];
-  tags: Tagged[];
-  last_sales: Sale[];
-};
+type Customer = GetCustomersIdAnswer;
+type Tagged = Customer['tags'][number];
+type Sale = Customer['last_sales'][number];
 
 /** The story of one customer: sums, tags with what decided them, and the last sales. */
 export function OneCustomer({ id }: { id: string }) {

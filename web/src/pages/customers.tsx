@@ -2,6 +2,7 @@ import '../styles/manage.css';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { download, request } from '../api.ts';
+import type { GetCustomersAnswer } from '../api-answers.ts';
 import { useFormat } from '../format.ts';
 import { type PageProps, pageNames } from '../pages.ts';
 import { Badge } from '../parts/badge.tsx';
@@ -16,9 +17,8 @@ import { useWords } from '../words.ts';
 import { OneCustomer } from './customers-one.tsx';
 import { customersWords } from './customers-words.ts';
 
-export type Counter = { currency: string; orders: number; units: number; spent: number };
-type Customer = { customer_id: string; customer_name: string | null; tags: string[]; counters: Counter[] };
-type Customers = { results: Customer[]; next_cursor: string | null };
+type Customer = GetCustomersAnswer['results'][number];
+export type Counter = Customer['counters'][number];
 
 const defaults = { tag: '' };
 const files = [
@@ -39,7 +39,7 @@ function CustomerList() {
   const customers = useQuery({
     queryKey: ['customers', view.tag, cursor],
     queryFn: ({ signal }) =>
-      request<Customers>('/api/customers/', { query: { tag: view.tag, cursor, limit: 50 }, signal }),
+      request<GetCustomersAnswer>('/api/customers/', { query: { tag: view.tag, cursor, limit: 50 }, signal }),
     placeholderData: keepPreviousData,
   });
   const rules = useQuery({

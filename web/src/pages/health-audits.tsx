@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { request } from '../api.ts';
+import type { GetAuditsAnswer } from '../api-answers.ts';
 import { useFormat } from '../format.ts';
 import { Badge } from '../parts/badge.tsx';
 import { CheckField } from '../parts/field.tsx';
@@ -13,14 +14,7 @@ import { Link } from '../router.tsx';
 import { useWords } from '../words.ts';
 import { healthWords } from './health-words.ts';
 
-type Difference = { table: string; key: string; figure: string; expected: string; found: string };
-type Audit = {
-  audit_id: number;
-  finished_at: string;
-  days: number;
-  sales: number;
-  differences: Difference[];
-};
+type Difference = GetAuditsAnswer['results'][number]['differences'][number];
 
 /** What the hourly audits looked at and found. */
 export function Audits() {
@@ -31,8 +25,7 @@ export function Audits() {
   const query = { cursor, differences_only: onlyDifferent, limit: 10 };
   const audits = useQuery({
     queryKey: ['audits', query],
-    queryFn: ({ signal }) =>
-      request<{ results: Audit[]; next_cursor: string | null }>('/api/audits/', { query, signal }),
+    queryFn: ({ signal }) => request<GetAuditsAnswer>('/api/audits/', { query, signal }),
   });
   return (
     <Card

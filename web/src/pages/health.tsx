@@ -1,6 +1,7 @@
 import '../styles/manage.css';
 import { useQuery } from '@tanstack/react-query';
 import { ApiProblem, request } from '../api.ts';
+import type { GetHealthAnswer } from '../api-answers.ts';
 import { useFormat } from '../format.ts';
 import { localDay } from '../local-day.ts';
 import { pageNames } from '../pages.ts';
@@ -15,15 +16,7 @@ import { useWords } from '../words.ts';
 import { Audits } from './health-audits.tsx';
 import { healthWords } from './health-words.ts';
 
-type Health = {
-  last_sale_at: string | null;
-  loading_waits_at_rows: number;
-  followers: { follower: string; waiting_rows: number; moved_at: string }[];
-  held_by: { application_name: string; pid: number | null; seconds: number } | null;
-  loading: { batches: number; mean_ms: number; p95_ms: number | null } | null;
-  database_bytes: number;
-  audit: { last_at: string | null; waiting_days: number; differences: number; of_days: number };
-};
+type Health = GetHealthAnswer;
 type Readiness = { ready: boolean; checks: Record<string, string> };
 
 const lookEveryMs = 2_000;

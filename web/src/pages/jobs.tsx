@@ -1,6 +1,7 @@
 import '../styles/manage.css';
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { request } from '../api.ts';
+import type { GetJobsAnswer } from '../api-answers.ts';
 import { useFormat } from '../format.ts';
 import { pageNames } from '../pages.ts';
 import { Badge, type Tone } from '../parts/badge.tsx';
@@ -15,28 +16,14 @@ import { useWords } from '../words.ts';
 import { jobsWords } from './jobs-words.ts';
 
 type JobState = 'created' | 'retry' | 'active' | 'completed' | 'cancelled' | 'failed';
-type Members = Record<string, unknown>;
-type Job = {
-  id: string;
-  queue: string;
-  state: JobState;
-  data: Members | null;
-  attempts: number;
-  progress: Members | null;
-  error: string | null;
-  result: Members | null;
-  created_at: string;
-  ended_at: string | null;
-  next_try_at: string | null;
-};
-type Schedule = { queue: string; cron: string; time_zone: string; next_run: string };
-type Jobs = { results: Job[]; schedules: Schedule[]; next_cursor: string | null };
+type Job = GetJobsAnswer['results'][number];
+type Schedule = GetJobsAnswer['schedules'][number];
 
 const tones: Record<JobState, Tone> = {
   ...{ created: 'neutral', retry: 'warning', active: 'accent' },
   ...{ completed: 'good', cancelled: 'neutral', failed: 'bad' },
 };
-const canBeTried: readonly JobState[] = ['retry', 'failed', 'cancelled'];
+const canBeTried: readonly string[] = ['retry', 'failed', 'cancelled'];
 const defaults = { state: '', queue: '' };
 const lookEveryMs = 3_000;
 
@@ -49,7 +36,7 @@ export function JobsPage() {
   const query = { ...view, cursor, limit: 50 };
   const jobs = useQuery({
     queryKey: ['jobs', query],
-    queryFn: ({ signal }) => request<Jobs>('/api/jobs/', { query, signal }),
+    queryFn: ({ signal }) => request<GetJobsAnswer>('/api/jobs/', { query, signal }),
     placeholderData: keepPreviousData,
     refetchInterval: lookEveryMs,
   });
@@ -176,7 +163,9 @@ function JobTable({ jobs }: { jobs: readonly Job[] }) {
           {
             name: 'state',
             title: words.state,
-            cell: ({ state }) => <Badge tone={tones[state]}>{words.states[state]}</Badge>,
+            cell: ({ state }) => (
+              <Badge tone={tones[state as JobState]}>{words.states[state as JobState]}</Badge>
+            ),
           },
           { name: 'progress', title: words.progress, cell: (job) => <Outcome job={job} /> },
           { name: 'attempts', title: words.attempts, numeric: true, cell: ({ attempts }) => attempts },
@@ -235,7 +224,7 @@ function Outcome({ job }: { job: Job }) {
 }
 
 /** `place store-1, version 12`: members as they come, what is empty or nested left out. */
-function shortText(members: Members | null): string {
+function shortText(members: Job['data']): string {
   return Object.entries(members ?? {})
     .filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value) && value !== '')
     .map(([name, value]) => `${name.replaceAll('_', ' ')}: ${value}`)
