@@ -15,7 +15,7 @@ const gain = 0.95;
 await build({
   configFile: path.join(import.meta.dirname, 'vite.config.ts'),
   logLevel: 'warn',
-  build: { outDir: folder, emptyOutDir: false },
+  build: { outDir: folder, emptyOutDir: true },
 });
 for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
   // The server writes into the page where it is served, so it is compressed there.
