@@ -43,10 +43,13 @@ export function createDocumentMaker(options: {
         });
       document.items = items;
     }
-    const body = Buffer.from(JSON.stringify(document));
-    if (troubles.length === 0) return body;
+    if (troubles.length === 0) return Buffer.from(JSON.stringify(document));
+    for (const name of summed) if (document[name] === null) delete document[name];
     const messages = new Set(troubles.map(({ message }) => message));
-    throw new RowTrouble([...messages].join('; '), { fields: troubles, draft: body });
+    throw new RowTrouble([...messages].join('; '), {
+      fields: troubles,
+      draft: Buffer.from(JSON.stringify(document)),
+    });
   };
 }
 
@@ -75,7 +78,11 @@ function attempt(pointer: string, troubles: FieldTrouble[], work: () => void): v
     work();
   } catch (error) {
     if (!(error instanceof RowTrouble)) throw error;
-    const { message, text } = error;
+    const { message, text, fields } = error;
+    if (fields.length > 0) {
+      troubles.push(...fields);
+      return;
+    }
     troubles.push({ pointer, message, ...(text === undefined ? {} : { text }) });
   }
 }
@@ -162,25 +169,25 @@ function sumOf(
 ): number {
   const currency = typeof document.currency === 'string' ? document.currency : defaultCurrency;
   const digits = currencyDigits(currency);
-  const amount = (value: unknown, what: string): number => {
+  const refuse = (what: string, value: unknown, trouble: string, at: string): RowTrouble => {
+    const message = `the items cannot be summed: ${what} "${String(value)}" is ${trouble.replaceAll('_', ' ')}`;
+    return new RowTrouble(message, { fields: [{ pointer: `${at}/${what}`, message }] });
+  };
+  const amount = (value: unknown, what: string, at: string): number => {
     const read = parseAmount(value as string, digits);
     if (typeof read === 'number') return read;
-    throw new RowTrouble(
-      `the items cannot be summed: ${what} "${String(value)}" is ${read.replaceAll('_', ' ')}`,
-    );
+    throw refuse(what, value, read, at);
   };
   let sum = 0;
-  for (const item of items) {
-    if (item.amount !== undefined) sum += amount(item.amount, 'amount');
+  for (const [index, item] of items.entries()) {
+    const at = `/items/${index}`;
+    if (item.amount !== undefined) sum += amount(item.amount, 'amount', at);
     else {
       const quantity = parseQuantity((item.quantity ?? '') as string);
-      if (typeof quantity !== 'number')
-        throw new RowTrouble(
-          `the items cannot be summed: quantity "${String(item.quantity ?? '')}" is ${quantity.replaceAll('_', ' ')}`,
-        );
-      sum += lineAmount(quantity, amount(item.price ?? '', 'price'));
+      if (typeof quantity !== 'number') throw refuse('quantity', item.quantity ?? '', quantity, at);
+      sum += lineAmount(quantity, amount(item.price ?? '', 'price', at));
     }
   }
-  if (document.discount_amount !== undefined) sum -= amount(document.discount_amount, 'discount_amount');
+  if (document.discount_amount !== undefined) sum -= amount(document.discount_amount, 'discount_amount', '');
   return sum / 10 ** digits;
 }

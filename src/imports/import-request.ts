@@ -116,10 +116,11 @@ const newlineBytes = Buffer.from('\n');
 
 function refuse(arrival: Arrival, document: Imported, line: number): Refused {
   const fields = document.fields ?? [];
-  const problems =
-    fields.length === 0
-      ? [{ pointer: '', code: problemOfDocument, message: `line ${line}: ${document.trouble}` }]
-      : fields.map(({ pointer, message }) => ({ pointer, code: problemOfDocument, message }));
+  const ofFields = new Set(fields.map(({ message }) => message));
+  const trouble = document.trouble ?? '';
+  const problems = fields.map(({ pointer, message }) => ({ pointer, code: problemOfDocument, message }));
+  if (trouble !== [...ofFields].join('; '))
+    problems.unshift({ pointer: '', code: problemOfDocument, message: `line ${line}: ${trouble}` });
   const draft =
     document.draft === undefined ? {} : (JSON.parse(document.draft.toString()) as Record<string, unknown>);
   const textOf = (name: string) => {

@@ -1,8 +1,8 @@
 import type { Problem } from '../base/errors.ts';
 import type { Arrival, Incoming, Verdict } from '../sales/sale.ts';
 import type { Stream } from '../stream/stream.ts';
-import { filesOf, formatOf, type ImportSender, incomingOf } from './import-request.ts';
-import { readLookups } from './lookups.ts';
+import { formatOf, type ImportSender, incomingOf } from './import-request.ts';
+import type { ReadLookups } from './kept-lookups.ts';
 import { type Mapping, mappingTroubles } from './mapping.ts';
 import { type ImportForm, notImportable } from './read-form.ts';
 import { readPart } from './read-part.ts';
@@ -13,6 +13,7 @@ type LoadDeps = {
   nowMs: number;
   deadlineMs: number;
   defaultCurrency: string;
+  readLookups: ReadLookups;
   senderFor: (mapping: Mapping | undefined) => ImportSender;
 };
 
@@ -48,7 +49,7 @@ export async function loadPart(deps: LoadDeps, form: ImportForm): Promise<Loaded
   const part = await readPart({
     ...{ bytes: form.file.bytes, format, isLast: form.text('last') === 'true' },
     ...(mapping === undefined ? {} : { mapping }),
-    lookups: mapping === undefined ? new Map() : await readLookups(mapping, filesOf(form)),
+    lookups: await deps.readLookups(mapping, form),
     defaultCurrency: deps.defaultCurrency,
   });
   const line = Number(form.text('line') ?? part.headLines + 1);

@@ -4,7 +4,7 @@ import type { Imported } from './imported.ts';
 import type { Lookup } from './lookups.ts';
 import type { Mapping } from './mapping.ts';
 import { type CsvRow, readCsv } from './read-csv.ts';
-import { RowTrouble } from './read-value.ts';
+import { type FieldTrouble, RowTrouble } from './read-value.ts';
 
 export type MapOptions = {
   mapping: Mapping;
@@ -158,12 +158,23 @@ function about(row: CsvRow): string {
 function finish(group: Group, make: DocumentMaker): Imported {
   const first = group.rows[0]!;
   const common = { line: first.line, original: group.rows.flatMap((row) => row.original) };
-  if (group.trouble !== undefined) return { ...common, trouble: group.trouble };
+  if (group.trouble !== undefined) return { ...common, trouble: group.trouble, ...draftOf(group, make) };
   try {
     return { ...common, body: make(group.rows.map((row) => row.cells!)) };
   } catch (error) {
     if (!(error instanceof RowTrouble)) throw error;
     const { message: trouble, fields, draft } = error;
     return { ...common, trouble, fields, ...(draft === undefined ? {} : { draft }) };
+  }
+}
+
+/** A document that was given up for a row beside it: as it would be without that row. */
+function draftOf(group: Group, make: DocumentMaker): { draft?: Buffer; fields?: FieldTrouble[] } {
+  if (group.rows.some((row) => row.trouble !== undefined)) return {};
+  try {
+    return { draft: make(group.rows.map((row) => row.cells!)) };
+  } catch (error) {
+    if (!(error instanceof RowTrouble) || error.draft === undefined) return {};
+    return { draft: error.draft, fields: error.fields };
   }
 }

@@ -3,9 +3,9 @@ import type { Arrival, Incoming } from '../sales/sale.ts';
 import { type GuessedKind, guessKind, guessWriting } from './guess-file.ts';
 import { type Column, guessMapping, type OtherFile } from './guess-mapping.ts';
 import { readReferenceLine } from './import-reference.ts';
-import { filesOf, type ImportSender, incomingOf, one } from './import-request.ts';
+import { type ImportSender, incomingOf, one } from './import-request.ts';
 import type { Imported } from './imported.ts';
-import { readLookups } from './lookups.ts';
+import type { ReadLookups } from './kept-lookups.ts';
 import { type Mapping, mappingTroubles } from './mapping.ts';
 import { readCsv } from './read-csv.ts';
 import type { ImportForm } from './read-form.ts';
@@ -34,6 +34,7 @@ type PreviewDeps = {
   parse: (arrival: Arrival) => Incoming;
   nowMs: number;
   defaultCurrency: string;
+  readLookups: ReadLookups;
   senderFor: (mapping: Mapping | undefined) => ImportSender;
 };
 
@@ -115,7 +116,7 @@ async function documentsOf(
   const part = await readPart({
     ...{ bytes: form.file.bytes, format, isLast: form.text('last') === 'true' },
     ...(mapping === undefined ? {} : { mapping }),
-    lookups: mapping === undefined ? new Map() : await readLookups(mapping, filesOf(form)),
+    lookups: await deps.readLookups(mapping, form),
     defaultCurrency: deps.defaultCurrency,
     maximumDocuments: shownDocuments,
   });

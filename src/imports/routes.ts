@@ -11,6 +11,7 @@ import type { Arrival, Incoming } from '../sales/sale.ts';
 import type { Stream } from '../stream/stream.ts';
 import { importReference } from './import-reference.ts';
 import { asRefusal, type ImportDefaults, senderOf } from './import-request.ts';
+import { createKeptLookups } from './kept-lookups.ts';
 import { loadPart } from './load-part.ts';
 import type { Mapping } from './mapping.ts';
 import { previewImport } from './preview-import.ts';
@@ -44,8 +45,10 @@ const bodyIsRaw = (route: { httpPart?: string }) =>
 
 function registerParts(app: App, deps: ImportRoutesDeps, slots: Slots): void {
   const { config, clock } = deps;
+  const readLookups = createKeptLookups();
   const common = (request: FastifyRequest, form: ImportForm) => ({
     ...deps,
+    readLookups,
     defaultCurrency: config.defaultCurrency,
     nowMs: clock.nowMs(),
     deadlineMs: clock.nowMs() + config.intakeTimeoutMs,

@@ -175,6 +175,14 @@ test('what is wrong is told by its pointer before anything is sent, and kept in 
   const row = (await tested.call('GET', `/api/journal/${unreadable.position}`)).body;
   assert.equal(row.text, `${csv[5]}\n`);
 
+  // A receipt beside it is as whole as it would be without that row, and is one replay away.
+  const beside = loaded.troubles.find((one: { line: number }) => one.line === 6);
+  assert.equal(beside.transaction_id, 'a-x');
+  assert.equal(
+    (await tested.call('POST', `/api/journal/${beside.position}/replay`)).body.results[0].verdict,
+    'accepted',
+  );
+
   const document = {
     ...kept.document,
     timestamp: '2024-02-07T12:35',

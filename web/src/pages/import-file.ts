@@ -27,8 +27,8 @@ export type Chosen = { main: ChosenFile; others: ChosenFile[]; mapping?: Mapping
 const isDocument = (name: string) => /\.(csv|tsv|txt|ndjson|jsonl|json|xml)$/i.test(name);
 
 /**
- * Undoes gzip and sorts the files by what they are for: a JSON file that is a mapping is taken for one, and of
- * several tables the largest is loaded, since it is the one that has a row for each item.
+ * Undoes gzip and sorts the files by what they are for: a JSON file that is a mapping is taken for one, what it
+ * looks things up in is not loaded, and of several tables the largest is, since it most likely has the items.
  */
 export async function chooseFiles(files: readonly File[]): Promise<Chosen | undefined> {
   const opened: ChosenFile[] = [];
@@ -39,9 +39,9 @@ export async function chooseFiles(files: readonly File[]): Promise<Chosen | unde
     if (found === undefined) opened.push(one);
     else mapping = found;
   }
-  const ordered = opened.sort(
-    (a, b) => Number(isDocument(b.name)) - Number(isDocument(a.name)) || b.blob.size - a.blob.size,
-  );
+  const looked = new Set(Object.values(mapping?.lookup ?? {}).map(({ file }) => file));
+  const rank = ({ name }: ChosenFile) => (isDocument(name) ? 2 : 0) + (looked.has(name) ? 0 : 1);
+  const ordered = opened.sort((a, b) => rank(b) - rank(a) || b.blob.size - a.blob.size);
   const [main, ...others] = ordered;
   return main === undefined ? undefined : { main, others, ...(mapping === undefined ? {} : { mapping }) };
 }
@@ -78,6 +78,15 @@ export function formOf({ chosen, mapping, place }: Question, part: Blob, isLast:
     if (mapping === undefined || wanted?.includes(name)) form.append('lookup', blob, name);
   form.append('file', part, chosen.main.name);
   return form;
+}
+
+/** The same files, another one of them to be loaded; a mapping is of the one before. */
+export function withMain({ main, others }: Chosen, name: string): Chosen {
+  const all = [main, ...others];
+  return {
+    main: all.find((one) => one.name === name) ?? main,
+    others: all.filter((one) => one.name !== name),
+  };
 }
 
 const firstHeadBytes = 128 * 1024;

@@ -47,6 +47,7 @@ export function DocumentsPreview({ documents }: { documents: readonly PreviewDoc
     });
   return (
     <Card
+      className="import-preview"
       title={words.preview}
       actions={
         wrong > 0 ? (

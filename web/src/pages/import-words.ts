@@ -9,6 +9,7 @@ export const importWords = defineWords({
     choose: 'Choose files',
     example: 'How files are read',
     otherFile: 'Another file',
+    mainFile: 'The file that is loaded',
     kinds: {
       csv: 'CSV table',
       ndjson: 'NDJSON documents',
@@ -134,6 +135,7 @@ export const importWords = defineWords({
     choose: 'Выбрать файлы',
     example: 'Как читаются файлы',
     otherFile: 'Другой файл',
+    mainFile: 'Загружаемый файл',
     kinds: {
       csv: 'Таблица CSV',
       ndjson: 'Документы NDJSON',

@@ -5,7 +5,7 @@ import type { PostImportsPreviewAnswer } from '../api-answers.ts';
 import { useFormat } from '../format.ts';
 import { pageNames } from '../pages.ts';
 import { Badge } from '../parts/badge.tsx';
-import { TextField } from '../parts/field.tsx';
+import { SelectField, TextField } from '../parts/field.tsx';
 import { Answer, ErrorBox } from '../parts/notice.tsx';
 import { Card, Page } from '../parts/page.tsx';
 import { useRole } from '../session.ts';
@@ -13,7 +13,15 @@ import { useStore } from '../store.ts';
 import { useWords } from '../words.ts';
 import { DailyImport } from './import-daily.tsx';
 import { DropZone } from './import-drop.tsx';
-import { type Chosen, chooseFiles, formOf, headSizes, type Mapping, type Question } from './import-file.ts';
+import {
+  type Chosen,
+  chooseFiles,
+  formOf,
+  headSizes,
+  type Mapping,
+  type Question,
+  withMain,
+} from './import-file.ts';
 import { MappingEditor } from './import-mapping.tsx';
 import { DocumentsPreview, type PreviewDocument } from './import-preview.tsx';
 import { ImportProgress } from './import-progress.tsx';
@@ -36,7 +44,14 @@ export function ImportPage() {
   });
   if (run !== undefined) return <ImportProgress run={run} />;
   if (chosen !== undefined)
-    return <LookAtFile key={chosen.number} chosen={chosen.files} onLeave={() => setChosen(undefined)} />;
+    return (
+      <LookAtFile
+        key={chosen.number}
+        chosen={chosen.files}
+        onChoose={(files) => setChosen({ number: chosen.number + 1, files })}
+        onLeave={() => setChosen(undefined)}
+      />
+    );
   return (
     <Page title={names.import} lead={words.lead}>
       <Card>
@@ -61,7 +76,9 @@ async function askPreview(question: Question, signal: AbortSignal): Promise<Post
   throw new ApiProblem(0, { detail: 'no preview' });
 }
 
-function LookAtFile({ chosen, onLeave }: { chosen: Chosen; onLeave: () => void }) {
+type LookProperties = { chosen: Chosen; onChoose: (chosen: Chosen) => void; onLeave: () => void };
+
+function LookAtFile({ chosen, onChoose, onLeave }: LookProperties) {
   const words = useWords(importWords);
   const names = useWords(pageNames);
   const format = useFormat();
@@ -94,6 +111,16 @@ function LookAtFile({ chosen, onLeave }: { chosen: Chosen; onLeave: () => void }
         </button>
       }
     >
+      {others.length > 0 && kind !== 'daily' && (
+        <Card className="import-main">
+          <SelectField
+            label={words.mainFile}
+            value={main.name}
+            choices={[main, ...others].map(({ name }) => ({ value: name, label: name }))}
+            onChange={(name) => onChoose(withMain(chosen, name))}
+          />
+        </Card>
+      )}
       <Answer of={preview}>
         {(answer) => (
           <Looked {...{ chosen, answer, edited, setEdited, place, setPlace, error: preview.error }} />
