@@ -89,12 +89,11 @@ export function asRefusal(error: unknown): unknown {
 
 type Reading = { parse: (arrival: Arrival) => Incoming; nowMs: number; format: PartFormat };
 
-/** Each document as it goes to the journal, also where the mapping could not make one. `lineOf`: in the whole file. */
+/** Each document as it goes to the journal, also where the mapping could not make one. */
 export function incomingOf(
   documents: readonly Imported[],
   sender: ImportSender,
   { parse, nowMs, format }: Reading,
-  lineOf: (document: Imported) => number,
 ): Incoming[] {
   const first = documents.find(({ body }) => body !== undefined)?.body;
   const usual = first === undefined ? undefined : sourceOfShape(first);
@@ -108,19 +107,19 @@ export function incomingOf(
     if (body !== undefined) return parse(arrivalOf(body, 'application/json'));
     const contentType = draft === undefined && format === 'csv' ? 'text/csv' : 'application/json';
     const kept = draft ?? Buffer.concat(document.original.flatMap((row) => [row, newlineBytes]));
-    return refuse(arrivalOf(kept, contentType), document, lineOf(document));
+    return refuse(arrivalOf(kept, contentType), document);
   });
 }
 
 const newlineBytes = Buffer.from('\n');
 
-function refuse(arrival: Arrival, document: Imported, line: number): Refused {
+function refuse(arrival: Arrival, document: Imported): Refused {
   const fields = document.fields ?? [];
   const ofFields = new Set(fields.map(({ message }) => message));
   const trouble = document.trouble ?? '';
   const problems = fields.map(({ pointer, message }) => ({ pointer, code: problemOfDocument, message }));
   if (trouble !== [...ofFields].join('; '))
-    problems.unshift({ pointer: '', code: problemOfDocument, message: `line ${line}: ${trouble}` });
+    problems.unshift({ pointer: '', code: problemOfDocument, message: `line ${document.line}: ${trouble}` });
   const draft =
     document.draft === undefined ? {} : (JSON.parse(document.draft.toString()) as Record<string, unknown>);
   const textOf = (name: string) => {

@@ -2,7 +2,8 @@ import type { FieldTrouble } from './read-value.ts';
 
 /**
  * One document of a file, or a part of it that makes none. `line` is the first line it stands on, `original`
- * the bytes of the file that it was made from; in an array `end` is where the next begins.
+ * the bytes of the file that it was made from; in an array `end` is
+ * where the next begins, or the bracket at its end.
  */
 export type Imported = { line: number; original: Buffer[]; end?: number } & (
   | { body: Buffer; trouble?: undefined; draft?: undefined; fields?: undefined }

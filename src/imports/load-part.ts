@@ -51,16 +51,14 @@ export async function loadPart(deps: LoadDeps, form: ImportForm): Promise<Loaded
     ...(mapping === undefined ? {} : { mapping }),
     lookups: await deps.readLookups(mapping, form),
     defaultCurrency: deps.defaultCurrency,
+    ...lineOf(form),
   });
-  const line = Number(form.text('line') ?? part.headLines + 1);
-  if (!Number.isSafeInteger(line) || line < 1) throw notImportable('line is the number of a line, from 1');
-  const lineOf = (document: { line: number }) => document.line - part.headLines - 1 + line;
-  const incoming = incomingOf(part.documents, sender, { ...deps, format }, lineOf);
+  const incoming = incomingOf(part.documents, sender, { ...deps, format });
   const outcomes = incoming.length === 0 ? [] : await deps.stream.append(incoming, deps.deadlineMs);
   const loaded: LoadedPart = {
     head_bytes: part.headBytes,
     done_bytes: part.doneBytes,
-    next_line: line + part.doneLines - part.headLines,
+    next_line: part.nextLine,
     documents: incoming.length,
     verdicts: {},
     troubles: [],
@@ -71,7 +69,7 @@ export async function loadPart(deps: LoadDeps, form: ImportForm): Promise<Loaded
     loaded.verdicts[verdict] = (loaded.verdicts[verdict] ?? 0) + 1;
     if (verdict !== 'rejected' && verdict !== 'conflict') continue;
     loaded.troubles.push({
-      line: lineOf(document),
+      line: document.line,
       rows: document.original.length,
       transaction_id: idOf(incoming[index]!),
       verdict,
@@ -80,6 +78,14 @@ export async function loadPart(deps: LoadDeps, form: ImportForm): Promise<Loaded
     });
   }
   return loaded;
+}
+
+function lineOf(form: ImportForm): { line?: number } {
+  const text = form.text('line');
+  if (text === undefined) return {};
+  const line = Number(text);
+  if (!Number.isSafeInteger(line) || line < 1) throw notImportable('line is the number of a line, from 1');
+  return { line };
 }
 
 function idOf(incoming: Incoming): string | null {

@@ -10,6 +10,8 @@ export type MapOptions = {
   mapping: Mapping;
   lookups: ReadonlyMap<string, Lookup>;
   defaultCurrency: string;
+  /** Of a piece of a file: how many lines were left out between its header and its rows. */
+  skippedLines?: number;
 };
 
 type Group = { key: string | undefined; rows: CsvRow[]; trouble: string | undefined };
@@ -25,6 +27,7 @@ export async function* mapRows(
   let grouper: Grouper | undefined;
   for await (const rows of readCsv(input, options.mapping)) {
     if (grouper === undefined && rows.length > 0) grouper = startGrouper(rows.shift()!, options);
+    for (const row of rows) row.line += options.skippedLines ?? 0;
     if (grouper !== undefined) yield grouper.read(rows);
   }
   if (grouper !== undefined) yield grouper.end();

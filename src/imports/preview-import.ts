@@ -122,7 +122,7 @@ async function documentsOf(
   });
   const documents = part.documents.slice(0, shownDocuments);
   const sender = deps.senderFor(mapping);
-  const incoming = incomingOf(documents, sender, { ...deps, format }, (document) => document.line);
+  const incoming = incomingOf(documents, sender, { ...deps, format });
   return {
     head_bytes: part.headBytes,
     documents: documents.map((document, index) => previewOf(document, incoming[index]!)),

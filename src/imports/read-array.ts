@@ -63,7 +63,7 @@ class ArrayReader {
       }
       if (this.depth === 0 && this.state === 'inside' && (byte === comma || byte === closeBracket)) {
         this.keep(chunk.subarray(start, index));
-        this.finish(byte === closeBracket, this.before + index + 1);
+        this.finish(byte === closeBracket, this.before + index + (byte === comma ? 1 : 0));
         start = index + 1;
         if (byte === closeBracket) this.state = 'after';
         continue;

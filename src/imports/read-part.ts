@@ -26,15 +26,17 @@ export type Part = {
   lookups: ReadonlyMap<string, Lookup>;
   defaultCurrency: string;
   maximumDocuments?: number;
+  /** On which the piece goes on after its head; the line after the head where it is not given. */
+  line?: number;
 };
 
-/** `line` of each document counts from the head; `doneBytes` and `doneLines` are those of whole documents, head included. */
+/** `line` of each document is that of the file; `doneBytes` are those of whole documents, head included. */
 export type ReadPart = {
   documents: Imported[];
   headBytes: number;
-  headLines: number;
   doneBytes: number;
-  doneLines: number;
+  /** On which the next piece goes on. */
+  nextLine: number;
 };
 
 /**
@@ -52,12 +54,17 @@ export async function readPart(part: Part): Promise<ReadPart> {
   ];
   if (doneBytes <= headBytes && !part.isLast && bytes.length > headBytes)
     throw new CodedError('import_failed', `no document is whole in ${bytes.length} bytes; send more at once`);
+  if (part.format !== 'csv') {
+    const skipped = skippedAfter(part, bytes.subarray(0, headBytes));
+    for (const document of read.documents) document.line += skipped;
+  }
   return {
     documents: read.documents,
     headBytes,
     doneBytes,
-    headLines: countLines(bytes.subarray(0, headBytes)),
-    doneLines: countLines(bytes.subarray(0, doneBytes)),
+    nextLine:
+      (part.line ?? countLines(bytes.subarray(0, headBytes)) + 1) +
+      countLines(bytes.subarray(headBytes, doneBytes)),
   };
 }
 
@@ -82,16 +89,20 @@ async function readCsvPart(part: Part): Promise<Read> {
   const header = rows.shift();
   if (header === undefined) return { documents: [], head: 0, done: 0 };
   const end = endOfReceipts(rows, keyColumn(headerColumns(header), mapping), part);
-  const used = end === 0 ? header.end : rows[end - 1]!.end;
+  const input = withoutMarkBytes(part.bytes);
+  const isAll = part.isLast && end === rows.length;
+  // Empty lines at the end are done too.
+  const used = isAll ? input.length : end === 0 ? header.end : rows[end - 1]!.end;
   const documents: Imported[] = [];
-  const input = withoutMarkBytes(part.bytes).subarray(0, used);
-  for await (const batch of mapRows(one(input), { ...part, mapping })) documents.push(...batch);
+  const skippedLines = skippedAfter(part, input.subarray(0, header.end));
+  for await (const batch of mapRows(one(input.subarray(0, used)), { ...part, mapping, skippedLines }))
+    documents.push(...batch);
   return { documents, head: header.end, done: used };
 }
 
 /**
  * How many rows make whole receipts. Between two that can be read and have different keys nothing carries over,
- * so the next piece may begin there.
+ * nor between two that cannot be read and do not belong together, so the next piece may begin there.
  */
 function endOfReceipts(rows: readonly CsvRow[], keyIndex: number | undefined, part: Part): number {
   const maximum = part.maximumDocuments ?? maximumPartDocuments;
@@ -100,17 +111,22 @@ function endOfReceipts(rows: readonly CsvRow[], keyIndex: number | undefined, pa
     const key = row?.trouble === undefined ? row?.cells[keyIndex] : undefined;
     return key?.trim() === '' ? undefined : key;
   };
+  const isCut = (one: CsvRow, next: CsvRow, before: string | undefined, key: string | undefined) => {
+    if (before === undefined && key === undefined)
+      return one.cells?.[keyIndex] !== next.cells?.[keyIndex] || one.cells === undefined;
+    return before !== undefined && key !== undefined;
+  };
   let receipts = 1;
   let end = 0;
   for (let index = 1; index < rows.length; index++) {
     const [key, before] = [keyOf(rows[index]), keyOf(rows[index - 1])];
     if (key === before && key !== undefined) continue;
     // A row that cannot be read may be a document of its own, so it counts as one.
-    if (key !== undefined && before !== undefined) end = index;
+    if (isCut(rows[index - 1]!, rows[index]!, before, key)) end = index;
     if (receipts >= maximum && end > 0) return end;
     receipts++;
   }
-  return part.isLast && receipts <= maximum ? rows.length : end;
+  return part.isLast && (receipts <= maximum || end === 0) ? rows.length : end;
 }
 
 async function readLinesPart(part: Part): Promise<Read> {
@@ -146,6 +162,11 @@ function withoutMarkBytes(bytes: Buffer): Buffer {
 
 async function* one(bytes: Buffer): AsyncGenerator<Buffer> {
   yield bytes;
+}
+
+/** How many lines of the file stand between its head and what the piece has after it. */
+function skippedAfter({ line }: Part, head: Buffer): number {
+  return line === undefined ? 0 : line - countLines(head) - 1;
 }
 
 function countLines(bytes: Buffer): number {
