@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { startTestBrowser, type TestBrowser, type WatchedPage, whyNoBrowser } from '../browser.ts';
 import { adminToken, receipt, startTestProgram, type TestProgram } from '../program.ts';
 
@@ -44,17 +45,31 @@ describe('the pages Import and Journal', { skip }, () => {
     await page
       .getByLabel('Choose files')
       .setInputFiles([
-        ...['orders.csv', 'pizzas.csv', 'pizza_types.csv']
-          .map((name) => path.join(pizzaPlace, name))
-          .map(read),
+        ...['pizzas.csv', 'pizza_types.csv'].map((name) => path.join(pizzaPlace, name)).map(read),
         file('order_details.csv', `${rows.join('\n')}\n`),
+        file('orders.csv.gz', gzipSync(readFileSync(path.join(pizzaPlace, 'orders.csv')))),
         read(path.join(pizzaPlace, 'mapping.json')),
       ]);
     await page.getByText('1 document with problems').waitFor();
     assert.equal(await page.locator('.import-cell-wrong').count(), 1);
     assert.match((await page.locator('.import-cell-wrong').textContent()) ?? '', /^x/);
     await watched.assertAccessible();
+    // The program goes away, comes back, and the reader stops and goes on.
+    watched.allow(/ERR_CONNECTION_REFUSED/);
+    const [askedAgain, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let asked = 0;
+    await page.route('**/api/imports/parts', async (route) => {
+      if (++asked === 1) return await route.abort('connectionrefused');
+      askedAgain.resolve();
+      if (asked === 2) await held.promise;
+      await route.continue().catch(() => {});
+    });
     await page.getByRole('button', { name: 'Load what has no problems' }).click();
+    await page.getByText('Waiting for the program').waitFor();
+    await askedAgain.promise;
+    await page.getByRole('button', { name: 'Stop' }).click();
+    held.resolve();
+    await page.getByRole('button', { name: 'Go on' }).click();
     await page.getByText('All of it is loaded').waitFor();
     await watched.assertAccessible();
     const problems = page.waitForEvent('download');
