@@ -29,6 +29,10 @@ export async function diagnoseKafka(kafka: KafkaConfig, pool: Queryable): Promis
           text: `topic ${topic} is not there; the next start of a collector or a processor makes it`,
         });
     }
+    // Whoever sends to channels makes it; without one it is not missed.
+    const { notifications } = kafka.topics;
+    if (existing.has(notifications))
+      findings.push(...(await diagnoseTopic(topics, kafka, notifications, pool)));
     return [...findings, await countReaders(pool)];
   } catch (error) {
     if (!(error instanceof CodedError)) throw error;

@@ -7,7 +7,9 @@ const gone = 410;
 
 /** Standard Webhooks: signed, one id for every attempt; 2xx is success, 410 the end, anything else comes again. */
 export const sendWebhook: Send<'webhook'> = async (deps, { id, event, settings, secret }, signal) => {
-  const body = JSON.stringify(event);
+  // The database keeps members in an order of its own; what is asked of every event comes first.
+  const { event_id, type, created_at, ...rest } = event;
+  const body = JSON.stringify({ event_id, type, created_at, ...rest });
   const key = keyOfSecret(secret.secret);
   if (key === undefined)
     return { result: 'failed', status: null, error: 'its secret is none; put the channel again' };
