@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../base/db.ts';
 import type { Log } from '../base/log.ts';
 import { type Metrics, observeStage } from '../base/metrics.ts';
@@ -6,7 +7,7 @@ import { type Claimed, claimDeliveries } from './claim-deliveries.ts';
 import { messageIdOf } from './message-id.ts';
 import { retryDelayMs, usualDelaysMs } from './retry-delay.ts';
 import type { Sender } from './sender.ts';
-import { releaseDelivery, settleDelivery } from './settle-delivery.ts';
+import { type Ended, releaseDelivery, settleDelivery } from './settle-delivery.ts';
 import { watchDeliveries } from './watch-deliveries.ts';
 
 export type NotifierDeps = {
@@ -29,6 +30,9 @@ const watchIdleMs = 5_000;
 /** What is under way at once: to one channel, and to all of them. */
 const perChannel = 4;
 const mostSending = 256;
+/** Together well within a lease. */
+const settleTries = 5;
+const settlePauseMs = 500;
 /** What is under way at the end gets so long; then it is given back. */
 const graceMs = 1_000;
 
@@ -81,8 +85,20 @@ export function createNotifier(deps: NotifierDeps) {
       durationMs: durationMs(),
       delayMs,
     };
-    await settleDelivery(pool, claimed, ended);
+    await settle(claimed, ended);
     tell(claimed, ended);
+  }
+
+  /** What was sent and is not written down would be sent again, so a database that is away is waited for. */
+  async function settle(claimed: Claimed, ended: Ended): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await settleDelivery(pool, claimed, ended);
+      } catch (error) {
+        if (tries === settleTries || stopping.signal.aborted) throw error;
+        await sleep(settlePauseMs * tries);
+      }
+    }
   }
 
   function tell(

@@ -18,13 +18,16 @@ const noteAttempt = `
   update ops.delivery_attempt set duration_ms = $3, outcome = $4, status = $5, error = $6
   where delivery_id = $1 and attempt = $2`;
 
+// Written only where it says something new, so that many deliveries of one channel do not wait for each other.
 const noteWorks = `
-  update ops.channel set failing_since = null, last_error = null, last_delivered_at = now() where channel_id = $1`;
+  update ops.channel set failing_since = null, last_error = null, last_delivered_at = now()
+  where channel_id = $1
+    and (failing_since is not null or last_delivered_at is null or last_delivered_at < now() - interval '1 second')`;
 const noteFails = `
   update ops.channel
   set failing_since = coalesce(failing_since, now()), last_error = $2,
     enabled = enabled and not $3, disabled_reason = case when $3 then $2 else disabled_reason end
-  where channel_id = $1`;
+  where channel_id = $1 and ($3 or failing_since is null or last_error is distinct from $2)`;
 
 /** Writes how an attempt ended: the attempt, what becomes of the delivery, and how its channel is. */
 export async function settleDelivery(pool: Database, claimed: Claimed, ended: Ended): Promise<void> {

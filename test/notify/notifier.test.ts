@@ -123,7 +123,7 @@ test('a receiver that fails, hangs, cuts off and is killed gets every event in t
 test('every attempt is in the log, and the last of them ends it; it can be sent again', async () => {
   receiver.behave(answers(500, {}, 'line one\n\u0000line two'));
   await tell(1);
-  start({ delaysMs: [5, 5] });
+  start({ delaysMs: [5, 5] }, 20_000);
   await until('it fails for good', async () => (await states())[0] === 'failed');
   const query = { channelId: channel, eventId: undefined, states: undefined, before: undefined, limit: 1 };
   const { delivery_id: id } = (await listDeliveries(database.pool, query))[0]!;
@@ -146,7 +146,7 @@ test('every attempt is in the log, and the last of them ends it; it can be sent 
 test('410 switches the channel off, and what waits for it is not sent', async () => {
   receiver.behave(answers(410));
   await tell(6);
-  start();
+  start({}, 20_000);
   await until('nothing waits', async () => !(await states()).includes('waiting'));
   const { rows } = await database.pool.query({
     text: 'select enabled, disabled_reason from ops.channel where channel_id = $1',
@@ -186,7 +186,7 @@ test('one that hangs holds up no other', async () => {
 
 test('several notifiers share the work and send nothing twice', async () => {
   const ids = await tell(120);
-  for (let number = 0; number < 4; number++) start();
+  for (let number = 0; number < 4; number++) start({}, 20_000);
   await until('all are delivered', () => allDelivered(120));
   assert.deepEqual(eventIds(receiver.all), ids.sort());
 });
@@ -199,7 +199,7 @@ test('of one alert nothing is sent before what came earlier has ended', async ()
   await tellEvents(database.pool, events);
   while ((await followOutbox({ pool: database.pool, epoch, log, metrics })) > 0);
   receiver.behave((response, _, number) => response.writeHead(number % 3 === 0 ? 200 : 500).end());
-  for (let number = 0; number < 3; number++) start();
+  for (let number = 0; number < 3; number++) start({}, 20_000);
   await until('all are delivered', () => allDelivered(4));
   assert.deepEqual(
     receiver.taken.map(({ body }) => JSON.parse(body).value),

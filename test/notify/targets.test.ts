@@ -101,7 +101,7 @@ test('a webhook is refused when it is put, however its address is spelled', asyn
 });
 
 const options = (changes: Partial<Parameters<typeof post>[0]> = {}) => ({
-  ...{ url: receiver.url, headers: {}, body: '{}', timeoutMs: 2_000, allowPrivate: true, resolve: unknown },
+  ...{ url: receiver.url, headers: {}, body: '{}', timeoutMs: 20_000, allowPrivate: true, resolve: unknown },
   ...changes,
 });
 
