@@ -10,11 +10,14 @@ export type Notification = {
   channels: string[];
   /** What keeps its order: an alert, or the event alone. */
   entityKey: string;
+  /** The event as JSON. */
+  payload: string;
 };
 
 const uuidPattern = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 const mostChannels = 100;
 const mostCharacters = 200;
+const mostPayloadCharacters = 256 * 1024;
 
 /**
  * A notification as it came by the outbox or the topic. `ignored` where it names no channels, which is said by
@@ -33,8 +36,13 @@ export function readNotification(value: unknown): Notification | 'ignored' | { w
   if (typeof createdAt !== 'string' || Number.isNaN(Date.parse(createdAt)))
     return { wrong: 'created_at is no time' };
   const isAlert = type.startsWith('alert.') && (typeof id === 'string' || typeof id === 'number');
+  const told = { ...event, event_id: eventId, type, created_at: createdAt };
+  const payload = stringify(told);
+  if (payload === undefined || payload.length > mostPayloadCharacters)
+    return { wrong: `it is nested too deeply, or longer than ${mostPayloadCharacters} characters` };
   return {
-    event: { ...event, event_id: eventId, type, created_at: createdAt },
+    event: told,
+    payload,
     channels: [...new Set<string>(channels)].slice(0, mostChannels),
     entityKey: isAlert ? `alert:${String(id).slice(0, mostCharacters)}` : eventId,
   };
@@ -42,3 +50,11 @@ export function readNotification(value: unknown): Notification | 'ignored' | { w
 
 const isStorable = (text: string) =>
   text.length <= mostCharacters && text.isWellFormed() && !text.includes('\0');
+
+function stringify(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,12 +1,15 @@
-import { binaryColumn, blamesDocument, type Client } from '../base/db.ts';
+import { binaryColumn, blamesDocument, type Client, sqlState } from '../base/db.ts';
 import type { Log } from '../base/log.ts';
 import { type Metrics, observeStage } from '../base/metrics.ts';
 import { type Notification, readNotification } from './read-event.ts';
 
-/** A notification as it came: its value as JSON was read, and its number among those of its entity. */
+/** A notification as it came. */
 export type Incoming = {
+  /** As JSON was read. */
   value: unknown;
-  entitySeq: number /** For the log. */;
+  /** Its number among those of its entity. */
+  entitySeq: number;
+  /** For the log. */
   from: Record<string, unknown>;
 };
 
@@ -60,7 +63,7 @@ export async function takeNotifications(
   try {
     return await insertRows(client, rows);
   } catch (error) {
-    if (!blamesDocument(error)) throw error;
+    if (!blamesEvent(error)) throw error;
     await client.query('rollback to savepoint whole');
   } finally {
     observeStage(metrics, 'notifier', 'take', startedMs);
@@ -72,13 +75,16 @@ export async function takeNotifications(
     try {
       made += await insertRows(client, [row]);
     } catch (error) {
-      if (!blamesDocument(error)) throw error;
+      if (!blamesEvent(error)) throw error;
       await client.query('rollback to savepoint one');
       refuse(row.from, (error as Error).message);
     }
   }
   return made;
 }
+
+/** Beside bad data: JSON that is nested more deeply than the database reads (class 54). */
+const blamesEvent = (error: unknown) => blamesDocument(error) || sqlState(error)?.startsWith('54') === true;
 
 async function insertRows(client: Client, rows: readonly Row[]): Promise<number> {
   const { rowCount } = await client.query({
@@ -90,7 +96,7 @@ async function insertRows(client: Client, rows: readonly Row[]): Promise<number>
       binaryColumn('text', rows, ({ notification }) => notification.event.type),
       binaryColumn('text', rows, ({ notification }) => notification.entityKey),
       binaryColumn('int8', rows, ({ entitySeq }) => entitySeq),
-      binaryColumn('jsonb', rows, ({ notification }) => JSON.stringify(notification.event)),
+      binaryColumn('jsonb', rows, ({ notification }) => notification.payload),
       binaryColumn('timestamptz', rows, ({ notification }) => Date.parse(notification.event.created_at)),
     ],
   });

@@ -231,11 +231,19 @@ test('what another notifier took up and never ended is taken over, and its late 
   assert.deepEqual(await states(), ['delivered']);
 });
 
+/** An event that holds so many lists, each in the one before. */
+function nested(levels: number): Buffer {
+  const event = JSON.stringify(alertEvent({ channels: [channel], id: 'deep', deep: 'here' }));
+  return Buffer.from(event.replace('"here"', `${'['.repeat(levels)}${']'.repeat(levels)}`));
+}
+
 test('a message of the topic that cannot be read or stored holds up no other', async () => {
   const values = [
     Buffer.from('no JSON'),
     null,
     Buffer.from('[]'),
+    ...[3_000, 9_000, 100_000].map((levels) => nested(levels)),
+    Buffer.from(JSON.stringify(alertEvent({ channels: [channel], long: 'x'.repeat(300_000) }))),
     Buffer.from(JSON.stringify(alertEvent({ channels: [channel], place_name: 'a\u0000b' }))),
     Buffer.from(JSON.stringify(alertEvent({ channels: [channel], event_id: 'none' }))),
     Buffer.from(JSON.stringify(alertEvent({ channels: [channel], id: 'good' }))),
@@ -256,11 +264,12 @@ test('a message of the topic that cannot be read or stored holds up no other', a
     ),
   );
   const { rows } = await database.pool.query({
-    text: 'select entity_key, entity_seq from ops.delivery where channel_id = $1',
+    text: "select entity_key, entity_seq from ops.delivery where channel_id = $1 and entity_key <> 'alert:deep'",
     values: [channel],
   });
   assert.deepEqual(rows, [{ entity_key: 'alert:good', entity_seq: 12 }]);
-  assert.equal((await unreadable()) - before, 5);
+  // How deep is too deep depends on the machine; whatever it is, it holds nothing up.
+  assert.ok((await unreadable()) - before >= 6);
 });
 
 test('what happens is counted', async () => {

@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { checkChannel } from '../../src/notify/check-channel.ts';
 import { post } from '../../src/notify/post.ts';
 import { isPublicAddress } from '../../src/notify/public-address.ts';
-import type { Resolve } from '../../src/notify/target.ts';
+import { type Resolve, resolveWithSystem } from '../../src/notify/target.ts';
 import { answers, hangs, type Receiver, startReceiver, takes } from './receiver.ts';
 
 let receiver: Receiver;
@@ -91,6 +91,7 @@ test('a webhook is refused when it is put, however its address is spelled', asyn
     /url is not a public/,
   );
   await put('https://example.com/', resolvesTo('93.184.215.14', '10.0.0.1'));
+  await assert.rejects(put('http://localhost/', resolveWithSystem), /url is not a public/);
   // Nobody knows it now; it is looked at again at each connect.
   await put('https://not-yet.example.com/');
   await put('http://127.0.0.1/', unknown, true);
