@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { inTransaction } from '../../src/base/db.ts';
 import { createLog } from '../../src/base/log.ts';
@@ -11,6 +12,7 @@ import { createSecrets } from '../../src/notify/secrets.ts';
 import { createSender } from '../../src/notify/sender.ts';
 import { takeMessages } from '../../src/notify/take-messages.ts';
 import { resolveWithSystem } from '../../src/notify/target.ts';
+import { createReaders } from '../../src/stream/share-partitions.ts';
 import { settleInstallation } from '../../src/warehouse/installation.ts';
 import { createTestDatabase, type TestDatabase } from '../postgres.ts';
 import { alertEvent, tellEvents, until } from './events.ts';
@@ -270,6 +272,20 @@ test('a message of the topic that cannot be read or stored holds up no other', a
   assert.deepEqual(rows, [{ entity_key: 'alert:good', entity_seq: 12 }]);
   // How deep is too deep depends on the machine; whatever it is, it holds nothing up.
   assert.ok((await unreadable()) - before >= 6);
+});
+
+test('readers of one group share partitions, and those of another group have theirs', async () => {
+  const { pool } = database;
+  const reader = (group: string) => {
+    const readerId = randomUUID();
+    return { readerId, ...createReaders({ pool, readerId, group }) };
+  };
+  const [one, two, other] = [reader('processors'), reader('processors'), reader('notifiers')];
+  await Promise.all([one, two, other].map((each) => each.beat()));
+  assert.deepEqual(await one.beat(), [one.readerId, two.readerId].sort());
+  assert.deepEqual(await other.beat(), [other.readerId]);
+  await two.leave();
+  assert.deepEqual(await one.beat(), [one.readerId]);
 });
 
 test('what happens is counted', async () => {
