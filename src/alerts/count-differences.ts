@@ -1,7 +1,7 @@
 import type { Queryable } from '../base/db.ts';
 import type { CheckedRule } from './alert-rule.ts';
 import { type Judgement, targetOf } from './judgement.ts';
-import { minuteMs } from './local-time.ts';
+import { minuteMs, slotMs } from './local-time.ts';
 
 export type FoundDifferences = { finishedMs: number; differences: number };
 
@@ -21,8 +21,6 @@ export async function findDifferences(
   });
   return rows;
 }
-
-const slotMs = 5 * minuteMs;
 
 /** As with refunds, what was found just now counts. */
 export function auditWindow(rule: CheckedRule, atMs: number): readonly [number, number] {

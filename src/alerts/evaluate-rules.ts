@@ -1,3 +1,4 @@
+import { setImmediate as untilFree } from 'node:timers/promises';
 import type { Queryable } from '../base/db.ts';
 import { type CheckedRule, type RuleFamily, ruleFamily } from './alert-rule.ts';
 import { auditWindow, findDifferences, judgeAudits } from './count-differences.ts';
@@ -103,7 +104,8 @@ async function sayFigures<R extends CheckedRule>(
   const needed = new NeededSpans();
   const neededDays = family === 'whole' ? needed : new NeededSpans();
   type Visit = (rule: R, subjects: Subject[], endMs: number, moment: Moment<R>, isSame: boolean) => void;
-  const walk = (visit: Visit) => {
+  const walk = async (visit: Visit) => {
+    const breathe = createBreath();
     for (const rule of rules) {
       const byWall = Map.groupBy(
         subjectsOf(rule, places, deps),
@@ -115,11 +117,12 @@ async function sayFigures<R extends CheckedRule>(
           const endMs = windowEnd(family, subjects[0]!, moment.atMs);
           visit(rule, subjects, endMs, moment, endMs === lastEnd);
           lastEnd = endMs;
+          await breathe();
         }
       }
     }
   };
-  walk((rule, [subject], endMs, _, isSame) => {
+  await walk((rule, [subject], endMs, _, isSame) => {
     if (isSame) return;
     const { current, past, pastHeads, pastTails, shown } = figureWindows(rule, subject!, endMs);
     for (const span of [current, ...past, ...pastHeads, ...pastTails]) needed.add(span);
@@ -135,7 +138,7 @@ async function sayFigures<R extends CheckedRule>(
       : await readSegments(client, neededDays, { family: 'whole', byArrival: false });
   const quiet = rememberQuiet(days, active, ({ firstSaleMs }) => firstSaleMs);
   let judged: Judgement[] = [];
-  walk((rule, subjects, endMs, moment, isSame) => {
+  await walk((rule, subjects, endMs, moment, isSame) => {
     const { atMs } = moment;
     const { shown } = figureWindows(rule, subjects[0]!, endMs);
     const factor = isCompared(rule) ? quiet(shown, rule.weeks) : () => 1;
@@ -147,6 +150,19 @@ async function sayFigures<R extends CheckedRule>(
     judged = isSame ? judged.map((one) => ({ ...one, atMs })) : subjects.flatMap(judge);
     moment.said.set(rule, [...(moment.said.get(rule) ?? []), ...judged]);
   });
+}
+
+const longestBreathMs = 20;
+
+/** A month of judgements takes seconds, in which others are answered too. */
+function createBreath(): () => Promise<void> | undefined {
+  let started = performance.now();
+  return () => {
+    if (performance.now() - started < longestBreathMs) return undefined;
+    return untilFree().then(() => {
+      started = performance.now();
+    });
+  };
 }
 
 /** Undefined where some rule is about every place. */
@@ -182,9 +198,11 @@ async function saySilence<R extends CheckedRule>(
   if (rules.length === 0) return;
   const active = places.filter(({ isActive }) => isActive);
   const needed = new NeededSpans();
+  const breathe = createBreath();
   const windowOf = (rule: R, atMs: number) => [atMs - rule.window_minutes * 60_000, atMs] as const;
   for (const rule of rules)
     for (const { atMs } of moments) {
+      await breathe();
       needSilence(needed, rule, watchedPlaces(rule, places), atMs);
       needQuietDay(needed, active, windowOf(rule, atMs), rule.weeks);
     }
@@ -192,6 +210,7 @@ async function saySilence<R extends CheckedRule>(
   const quiet = rememberQuiet(segments, active, ({ firstArrivalMs }) => firstArrivalMs);
   for (const rule of rules)
     for (const { atMs, said } of moments) {
+      await breathe();
       const factor = quiet(windowOf(rule, atMs), rule.weeks);
       const judge = (place: PlaceFacts) =>
         judgeSilence(rule, { segments, place, atMs, quiet: factor(place.placeId), watchedSinceMs });

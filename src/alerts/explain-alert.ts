@@ -35,6 +35,9 @@ export function partDrivers(rule: Pick<CheckedRule, 'metric'>, judgement: Judgem
 }
 
 export const rounded = (value: number) => Math.round(value * 100) / 100;
+/** Of nothing usual there is no median. */
+export const roundedOrNull = (value: number | null) =>
+  value === null || Number.isNaN(value) ? null : rounded(value);
 
 /** Those that went the way of the alert, the furthest first. */
 export function largest(drivers: readonly Driver[], isDown: boolean): Driver[] {

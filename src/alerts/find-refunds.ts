@@ -2,7 +2,7 @@ import type { Queryable } from '../base/db.ts';
 import { currencyDigits } from '../base/money.ts';
 import type { CheckedRule } from './alert-rule.ts';
 import { type Judgement, targetOf } from './judgement.ts';
-import { minuteMs } from './local-time.ts';
+import { minuteMs, slotMs } from './local-time.ts';
 
 /** A refund that counts, by when it arrived; the amount in the currency's own units. */
 export type FoundRefund = {
@@ -66,8 +66,6 @@ export async function findRefunds(
   });
   return rows.map((row) => ({ ...row, amount: row.amount / 10 ** currencyDigits(row.currency) }));
 }
-
-const slotMs = 5 * minuteMs;
 
 /** A refund is told at once, so its window is up to now: the five minutes that still run are in it. */
 export function refundWindow(rule: CheckedRule, atMs: number): readonly [number, number] {

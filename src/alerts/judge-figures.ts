@@ -133,12 +133,18 @@ function learn(
   const firsts = places.flatMap(({ firstSaleMs }) => firstSaleMs ?? []);
   const firstMs = firsts.length === 0 ? Number.POSITIVE_INFINITY : Math.min(...firsts);
   const known = past.filter(([from]) => from >= firstMs).length;
-  if (rule.below === null || rule.window_minutes >= minutesOfDay || ruleFamily(rule) === 'product')
-    return { known, isOpen: true };
+  if (rule.below === null || known < 2) return { known, isOpen: true };
   const sold = (span: Span) => places.some(({ placeId }) => segments.receipts(placeId, item, span) > 0);
-  const weeks = Array.from({ length: known }, (_, index) => index);
-  const open = weeks.filter((week) => sold(pastHeads[week]!) && sold(pastTails[week]!)).length;
-  return { known, isOpen: known < 2 || open * 2 >= known };
+  const mostly = (isSold: (week: number) => boolean) =>
+    Array.from({ length: known }, (_, week) => week).filter(isSold).length * 2 >= known;
+  // A place that is not named need not sell the product at all.
+  if (ruleFamily(rule) === 'product')
+    return {
+      known,
+      isOpen: rule.place_id !== null || rule.all_places || mostly((week) => sold(past[week]!)),
+    };
+  if (rule.window_minutes >= minutesOfDay) return { known, isOpen: true };
+  return { known, isOpen: mostly((week) => sold(pastHeads[week]!) && sold(pastTails[week]!)) };
 }
 
 function usualValue(past: readonly Figures[], rule: CheckedRule, currency: string | null): number | null {

@@ -4,7 +4,7 @@ export const minuteMs = 60_000;
 export const hourMs = 60 * minuteMs;
 export const dayMs = 24 * hourMs;
 const weekMs = 7 * dayMs;
-const slotMs = 5 * minuteMs;
+export const slotMs = 5 * minuteMs;
 
 const quarterMs = 15 * minuteMs;
 const rememberedQuarters = 100_000;

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../base/db.ts';
 import type { Lag } from './evaluate-rules.ts';
 
@@ -32,6 +33,9 @@ const dropForgotten = `
   delete from ops.stream_end where not (topic_id, partition) in (select * from unnest($1::uuid[], $2::int4[]))`;
 const selectStream = 'select min(seen_at) as oldest from ops.stream_end';
 
+/** A broker that hangs holds nothing up. */
+const longestAnswerMs = 5_000;
+
 const secondsSince = (at: Date | null | undefined, nowMs: number) =>
   at === null || at === undefined ? 0 : Math.max(0, (nowMs - at.getTime()) / 1000);
 
@@ -43,7 +47,10 @@ export async function measureLag({ pool, streamEnds }: LagDeps, nowMs: number): 
   const fold = await pool.query<{ received_at: Date }>({ name: 'alert-fold-lag', text: selectFold });
   const foldSeconds = secondsSince(fold.rows[0]?.received_at, nowMs);
   if (streamEnds === undefined) return { foldSeconds, streamSeconds: 0 };
-  const ends = await streamEnds().catch(() => undefined);
+  const ends = await Promise.race([
+    streamEnds().catch(() => undefined),
+    sleep(longestAnswerMs, undefined, { ref: false }),
+  ]);
   await pool.query(dropLoaded);
   if (ends !== undefined) {
     const partitions = [ends.map(({ topicId }) => topicId), ends.map(({ partition }) => partition)];

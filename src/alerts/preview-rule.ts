@@ -5,11 +5,11 @@ import type { Reference } from '../reference/reference.ts';
 import type { CheckedRule } from './alert-rule.ts';
 import { decideAlerts, type Track } from './decide-alerts.ts';
 import { evaluateRules } from './evaluate-rules.ts';
-import { rounded } from './explain-alert.ts';
+import { rounded, roundedOrNull } from './explain-alert.ts';
 import type { Explanation } from './explanation.ts';
 import { explainAlerts } from './find-drivers.ts';
 import type { Judgement } from './judgement.ts';
-import { dayMs, judgedUpTo, slotEnds } from './local-time.ts';
+import { dayMs, judgedUpTo, slotEnds, slotMs } from './local-time.ts';
 
 export type PreviewDeps = {
   pool: Database;
@@ -19,8 +19,8 @@ export type PreviewDeps = {
 
 /** Points of a drawn line; more are thinned out. */
 const mostPoints = 2_000;
-/** Places times days that are read: what a preview may take. */
-const mostPlaceDays = 4_000;
+/** Places times ends of five minutes: some seconds. */
+const mostJudgements = 300_000;
 
 type PreviewedAlert = {
   judgement: Judgement;
@@ -34,7 +34,7 @@ export async function previewRule(
   { fromMs, toMs }: { fromMs: number; toMs: number },
 ) {
   const times = slotEnds(fromMs - 1, Math.min(toMs, judgedUpTo(toMs)));
-  await refuseTooMuch(pool, rule, toMs - fromMs);
+  await refuseTooMuch(pool, rule, times.length);
   const deps = { reference, ...config };
   const { moments, places } = await evaluateRules(pool, deps, [rule], times);
   const tracks = new Map<string, Track>();
@@ -68,12 +68,14 @@ export async function previewRule(
   };
 }
 
-async function refuseTooMuch(pool: Database, rule: CheckedRule, lengthMs: number): Promise<void> {
+/** What is compared with the day of the other places takes all of them. */
+async function refuseTooMuch(pool: Database, rule: CheckedRule, times: number): Promise<void> {
   if (rule.place_id !== null && rule.kind !== 'change' && rule.kind !== 'silence') return;
   const { rows } = await pool.query<{ places: number }>('select count(*) as places from ops.place');
-  const days = Math.ceil(lengthMs / dayMs) + 7 * rule.weeks;
-  if (rows[0]!.places * days <= mostPlaceDays) return;
-  const message = `${rows[0]!.places} places over so long are too many to try a rule out on; give a later from`;
+  const { places } = rows[0]!;
+  if (places * times <= mostJudgements) return;
+  const days = Math.floor((mostJudgements / places) * (slotMs / dayMs));
+  const message = `so long a time is too much to try a rule out on with ${places} places; give one of ${days} days`;
   const errors = [{ pointer: '/query/from', code: 'too_much', message }];
   throw new CodedError('invalid_parameters', `/query/from ${message}`, { errors });
 }
@@ -90,11 +92,9 @@ function drawnLine(judgements: readonly Judgement[], alerts: readonly PreviewedA
   return line.filter((_, index) => index % Math.max(step, 1) === 0);
 }
 
-const orNull = (value: number | null) => (value === null || Number.isNaN(value) ? null : rounded(value));
-
 const shownPoint = ({ atMs, value, baseline, lower, upper }: Judgement) => ({
-  ...{ at: new Date(atMs).toISOString(), value: orNull(value), baseline: orNull(baseline) },
-  ...{ lower: orNull(lower), upper: orNull(upper) },
+  ...{ at: new Date(atMs).toISOString(), value: roundedOrNull(value), baseline: roundedOrNull(baseline) },
+  ...{ lower: roundedOrNull(lower), upper: roundedOrNull(upper) },
 });
 
 const shownAlert = (
@@ -105,5 +105,5 @@ const shownAlert = (
   fired_at: new Date(judgement.atMs).toISOString(),
   resolved_at: resolvedMs === null ? null : new Date(resolvedMs).toISOString(),
   ...{ place_id: judgement.placeId, place_name: nameOf(judgement.placeId), currency: judgement.currency },
-  ...{ value: judgement.value!, baseline: orNull(judgement.baseline), explanation },
+  ...{ value: rounded(judgement.value!), baseline: roundedOrNull(judgement.baseline), explanation },
 });

@@ -6,6 +6,7 @@ import { type AlertRule, ruleKinds } from './alert-rule.ts';
 import { listEnabledRules } from './alert-rules.ts';
 import { decideAlerts } from './decide-alerts.ts';
 import { evaluateRules, type Lag, type Moment } from './evaluate-rules.ts';
+import { rounded, roundedOrNull } from './explain-alert.ts';
 import { explainAlerts } from './find-drivers.ts';
 import type { Judgement } from './judgement.ts';
 import { judgedUpTo, minuteMs, slotEnds } from './local-time.ts';
@@ -107,7 +108,8 @@ async function writeMoment(
   const explanations = await explainAlerts(client, firing, places, deps.defaultTimeZone);
   const rows = firing.map(({ rule, judgement }, index) => ({
     ...{ rule, target: judgement.target, place_id: judgement.placeId, currency: judgement.currency },
-    ...{ value: judgement.value!, baseline: judgement.baseline, explanation: explanations[index]! },
+    ...{ value: rounded(judgement.value!), baseline: roundedOrNull(judgement.baseline) },
+    explanation: explanations[index]!,
     ...{ window_from: new Date(judgement.windowFromMs), window_to: new Date(judgement.windowToMs) },
     fired_at: new Date(judgement.atMs),
   }));

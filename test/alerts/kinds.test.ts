@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { changeRule, deleteRule } from '../../src/alerts/alert-rules.ts';
 import { checkRule, type RuleBody } from '../../src/alerts/check-rule.ts';
+import { measureLag } from '../../src/alerts/measure-lag.ts';
 import { type AlertsFixture, createAlertsFixture, type TestSale } from './fixture.ts';
 
 const minuteMs = 60_000;
@@ -128,6 +129,13 @@ test('categories are judged by whole hours, products by whole business days', as
   await fixture.runAt(noon + 12 * hourMs + minuteMs);
   assert.deepEqual((await shown()).at(-1), ['latte', 'north', null, 2, 'firing']);
   assert.deepEqual((await shown())[0], ['coffee', 'north', null, 2, 'resolved']);
+});
+
+test('an alert speaks the language of its rule', async () => {
+  await fixture.rule({ ...low, language: 'ru' });
+  await fixture.runAt(noon + minuteMs);
+  const [{ explanation }] = await fixture.alerts();
+  assert.equal(explanation.text, 'Выручка, Arbat, с 2026-03-18 11:00 до 12:00: 0 RUB, ниже порога 1000 RUB.');
 });
 
 test('sales that are not folded yet are judged too', async () => {
@@ -264,4 +272,50 @@ test('a rule that says something else, or nothing any more, resolves what fires 
     (await shown()).map((one) => one.at(-1)),
     ['resolved', 'resolved'],
   );
+});
+
+test('the stream is as late as the oldest end of its log that was seen and is not loaded', async () => {
+  const topicId = '11111111-1111-4111-8111-111111111111';
+  const { pool } = fixture;
+  let end = 100;
+  const streamEnds = async () => {
+    if (end === 0) throw new Error('no broker answers');
+    return [{ topicId, partition: 0, end }];
+  };
+  const lagAt = async (ms: number) => (await measureLag({ pool, streamEnds }, ms)).streamSeconds;
+  const load = (offset: number) =>
+    pool.query({
+      text: `insert into stg.stream_offset (topic_id, partition, topic, next_offset) values ($1, 0, 'transactions', $2)
+        on conflict (topic_id, partition) do update set next_offset = $2`,
+      values: [topicId, offset],
+    });
+  await load(100);
+  assert.equal(await lagAt(noon), 0);
+  end = 110;
+  assert.equal(await lagAt(noon + minuteMs), 0, 'seen for the first time');
+  end = 120;
+  assert.equal(await lagAt(noon + 2 * minuteMs), 60);
+  await load(110);
+  assert.equal(await lagAt(noon + 3 * minuteMs), 60, 'what came a minute later is next');
+  end = 0;
+  assert.equal(await lagAt(noon + 4 * minuteMs), 120, 'what was seen before still counts');
+  await load(120);
+  assert.equal(await lagAt(noon + 5 * minuteMs), 0);
+});
+
+test('a product is watched where it is sold, and where it is named', async () => {
+  const rule: RuleBody = { ...low, metric: 'units', window_minutes: 1440, below: 1, product_id: 'latte' };
+  await fixture.rule({ ...rule, name: 'each', place_id: null });
+  await fixture.rule({ ...rule, name: 'named', place_id: 'north' });
+  const tea = [{ product: 'tea', category: 'tea', pieces: 1, amountMinor: 100 }];
+  const sales: TestSale[] = [];
+  for (let week = 1; week <= 3; week++)
+    for (const place of ['arbat', 'north'])
+      sales.push(sale(place, noon - week * 7 * dayMs, 100, place === 'north' ? { lines: tea } : {}));
+  await sell(...sales, sale('arbat', noon, 100, { lines: tea }));
+  await fixture.runAt(noon + dayMs);
+  assert.deepEqual((await shown()).sort(), [
+    ['each', 'arbat', null, 0, 'firing'],
+    ['named', 'north', null, 0, 'firing'],
+  ]);
 });
