@@ -27,10 +27,14 @@ const longestPauseMs = 10 * minuteMs;
 /** What was held back is made up for so far, in ends of five minutes. */
 const mostMoments = 24;
 
+/** What was held back for two hours may take a while in many places. */
+const beginLong = "begin; set local transaction_timeout = '5min'";
+
 type Watch = { ran_at: Date | null; watched_since: Date | null; evaluated_to: Date | null };
 
-const lockWatch = `
-  select ran_at, watched_since, evaluated_to from ops.alert_watch where pg_try_advisory_xact_lock(${alertsLock}) for update`;
+// Nothing is locked or written while rules are judged: a transaction with an id would hold the fold back for so long.
+const readWatch = `
+  select ran_at, watched_since, evaluated_to from ops.alert_watch where pg_try_advisory_xact_lock(${alertsLock})`;
 const moveWatch = 'update ops.alert_watch set ran_at = $1, watched_since = $2, evaluated_to = $3';
 
 /**
@@ -45,7 +49,11 @@ export async function runAlerts(deps: RunDeps): Promise<Ran> {
     ...(lag.foldSeconds > longestLagSeconds ? ['fold'] : []),
     ...(lag.streamSeconds > longestLagSeconds ? ['stream'] : []),
   ];
-  const done = await inTransaction(deps.pool, (client) => runOnce(client, deps, { nowMs, lag, heldBack }));
+  const done = await inTransaction(
+    deps.pool,
+    (client) => runOnce(client, deps, { nowMs, lag, heldBack }),
+    beginLong,
+  );
   for (const reason of ['fold', 'stream'])
     deps.metrics.alertsHeldBack.set({ reason }, heldBack.includes(reason) ? 1 : 0);
   if (done === undefined) return { rules: 0, fired: 0, resolved: 0, held_back: heldBack };
@@ -67,7 +75,7 @@ type Done = {
 
 /** Undefined where another program is at it. */
 async function runOnce(client: Client, deps: RunDeps, run: Run): Promise<Done | undefined> {
-  const watch = (await client.query<Watch>(lockWatch)).rows[0];
+  const watch = (await client.query<Watch>(readWatch)).rows[0];
   if (watch === undefined) return undefined;
   const { nowMs, lag, heldBack } = run;
   const upTo = judgedUpTo(nowMs);

@@ -1,4 +1,4 @@
-import type { Client } from '../base/db.ts';
+import { binaryColumn, type Client } from '../base/db.ts';
 import type { AlertRule } from './alert-rule.ts';
 import type { Explanation } from './explanation.ts';
 
@@ -35,14 +35,21 @@ const writeEvents = (type: 'alert.fired' | 'alert.resolved', epoch: string) => `
   from moved as a left join ops.place as p on p.place_id = a.place_id
   order by a.alert_id`;
 
-// Who was killed in between left nothing; who comes second finds the alert that fires already, and tells nobody.
+// Who was killed in between left nothing; who comes second finds the alert that fires already, and tells nobody. A
+// rule that was changed or deleted since it was judged fires nothing; one that is about to be waits, and resolves it.
 const insertAlerts = `
-  with moved as (
+  with unchanged as materialized (
+    select r.rule_id from ops.alert_rule as r join unnest($3::int4[], $4::timestamptz[]) as i(rule_id, updated_at) using (rule_id)
+    where r.enabled and r.updated_at < i.updated_at + interval '2 milliseconds'
+    order by r.rule_id for share of r
+  ),
+  moved as (
     insert into ops.alert (rule_id, rule_name, kind, metric, target, place_id, product_id, category, currency, value,
       baseline, threshold, window_from, window_to, explanation, channels, fired_at)
     select rule_id, rule_name, kind, metric, target, place_id, product_id, category, currency, value,
       baseline, threshold, window_from, window_to, explanation, channels, fired_at
-    from jsonb_populate_recordset(null::ops.alert, $1)
+    from jsonb_populate_recordset(null::ops.alert, $1) as i
+    where rule_id in (select rule_id from unchanged)
     order by rule_id, target
     on conflict (rule_id, target) where resolved_at is null do nothing
     returning *
@@ -65,10 +72,15 @@ export async function fireAlerts(
     threshold: rule.below ?? rule.above,
     ...alert,
   }));
+  const rules = [...new Set(fired.map(({ rule }) => rule))];
   const written = await client.query<AlertKey>({
     name: 'fire-alerts',
     text: insertAlerts,
-    values: [JSON.stringify(rows), epoch],
+    values: [
+      ...[JSON.stringify(rows), epoch],
+      binaryColumn('int4', rules, ({ rule_id }) => rule_id),
+      binaryColumn('timestamptz', rules, ({ updated_at }) => updated_at.getTime()),
+    ],
   });
   return written.rows;
 }

@@ -3,6 +3,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import { changeRule, deleteRule } from '../../src/alerts/alert-rules.ts';
 import { checkRule, type RuleBody } from '../../src/alerts/check-rule.ts';
 import { measureLag } from '../../src/alerts/measure-lag.ts';
+import { fireAlerts } from '../../src/alerts/write-alerts.ts';
 import { type AlertsFixture, createAlertsFixture, type TestSale } from './fixture.ts';
 
 const minuteMs = 60_000;
@@ -272,6 +273,28 @@ test('a rule that says something else, or nothing any more, resolves what fires 
     (await shown()).map((one) => one.at(-1)),
     ['resolved', 'resolved'],
   );
+});
+
+test('a rule that is deleted while it is judged leaves nothing firing', async () => {
+  const rule = await fixture.rule(low);
+  const fired = {
+    ...{ rule, target: 'arbat|RUB', place_id: 'arbat', currency: 'RUB', value: 0, baseline: null },
+    ...{ window_from: new Date(noon), window_to: new Date(noon), fired_at: new Date(noon) },
+    explanation: { text: '', drivers: [] },
+  };
+  const deps = { pool: fixture.pool, epoch: fixture.epoch, now: new Date(noon) };
+  const client = await fixture.pool.connect();
+  try {
+    await client.query('begin');
+    assert.equal((await fireAlerts(client, fixture.deps, [fired])).length, 1);
+    const deleted = deleteRule(deps, rule.rule_id);
+    await client.query('commit');
+    await deleted;
+    assert.deepEqual(await types(), ['alert.fired', 'alert.resolved']);
+    assert.deepEqual(await fireAlerts(client, fixture.deps, [fired]), []);
+  } finally {
+    client.release();
+  }
 });
 
 test('the stream is as late as the oldest end of its log that was seen and is not loaded', async () => {
