@@ -128,36 +128,34 @@ function writeInt64(bytes: Buffer, value: number, at: number): void {
   bytes.writeUInt32BE(value >>> 0, at + 4);
 }
 
+/** Answers how many bytes it wrote. */
 function writeElement(
   type: ArrayType,
   value: string | Buffer | number | boolean,
   into: Buffer,
   at: number,
-): void {
+): number {
   switch (type) {
     case 'text':
-      into.write(value as string, at);
-      return;
+      return into.write(value as string, at);
     case 'jsonb':
       into[at] = 1;
-      into.write(value as string, at + 1);
-      return;
+      return 1 + into.write(value as string, at + 1);
     case 'bytea':
     case 'uuid':
-      (value as Buffer).copy(into, at);
-      return;
+      return (value as Buffer).copy(into, at);
     case 'bool':
       into[at] = value === true ? 1 : 0;
-      return;
+      return 1;
     case 'int4':
-      into.writeInt32BE(value as number, at);
-      return;
+      return into.writeInt32BE(value as number, at) - at;
     case 'int8':
       writeInt64(into, Math.trunc(value as number), at);
-      return;
+      return 8;
     case 'timestamptz':
       // Given in milliseconds since the epoch and sent in microseconds since 2000.
       writeInt64(into, Math.trunc(value as number) * 1000 - microsecondsTo2000, at);
+      return 8;
   }
 }
 
@@ -187,9 +185,8 @@ export function binaryArray<T extends ArrayType>(
   let at = headerBytes;
   for (const value of values) {
     const isNull = value === null || value === undefined;
-    const length = isNull ? 0 : elementBytes(type, value);
+    const length = isNull ? 0 : writeElement(type, value, bytes, at + 4);
     bytes.writeInt32BE(isNull ? -1 : length, at);
-    if (!isNull) writeElement(type, value, bytes, at + 4);
     at += 4 + length;
   }
   return bytes;

@@ -50,7 +50,7 @@ function sumInto(schema: MartSchema, level: Level, family: Family): string | und
   const selected = chain ? ['r.period', ...columns] : ['c.place_id', 'r.period', ...columns];
   return `
     insert into ${schema}.${family.name}_${level} as m (${[...keys, ...family.figures].join(', ')})
-    select ${selected.join(', ')}, ${family.figures.map((figure) => `sum(c.${figure})::bigint`).join(', ')}
+    select ${selected.join(', ')}, ${family.figures.map((figure) => `cdm.total(c.${figure})`).join(', ')}
     from ready as r
     join ${schema}.${family.name}_${from} as c
       on ${periodWithin(unit, 'c', 'r')} ${chain ? '' : 'and c.place_id = r.place_id'}
