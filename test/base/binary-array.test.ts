@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { binaryArray } from '../../src/base/db.ts';
+import { binaryArray, sparseColumn } from '../../src/base/db.ts';
 import { createEmptyDatabase, type TestDatabase } from '../postgres.ts';
 
 let database: TestDatabase;
@@ -35,3 +35,22 @@ for (const [type, values, expected = values] of cases) {
     );
   });
 }
+
+test('a column that is null throughout is filled up beside another, any other is sent as it is', async () => {
+  const rows = [{ a: null, b: 'x' }, { a: null }, { a: 7 }] as const;
+  const read = async (count: number) => {
+    const some = rows.slice(0, count);
+    const values = [
+      sparseColumn('int4', some, ({ a }) => a),
+      sparseColumn('text', some, (row) => ('b' in row ? row.b : null)),
+      binaryArray('int4', [...some.keys()]),
+    ];
+    const text = 'select a, b, i from unnest($1::int4[], $2::text[], $3::int4[]) as u(a, b, i)';
+    return (await database.pool.query(text, values)).rows;
+  };
+  assert.deepEqual(await read(2), [
+    { a: null, b: 'x', i: 0 },
+    { a: null, b: null, i: 1 },
+  ]);
+  assert.deepEqual((await read(3))[2], { a: 7, b: null, i: 2 });
+});
