@@ -169,7 +169,7 @@ export const beginLong = "begin; set local transaction_timeout = 0; set local st
  * The journal is read in the order of its index (see `readInOrder`), the rows of a step do not spill to files, and
  * a step, however few rows it takes, is not planned anew, which takes 8 ms.
  */
-const beginStep = `${beginLong}; set local enable_sort = off; set local work_mem = '64MB'; set local plan_cache_mode = force_generic_plan`;
+const beginStep = `${beginLong}; set local enable_sort = off; set local work_mem = '16MB'; set local plan_cache_mode = force_generic_plan`;
 
 /** Rows a step takes; the cost of a step is mostly the distinct mart rows it touches. */
 const rowsPerStep = 5_000;
