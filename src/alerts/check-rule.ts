@@ -62,7 +62,7 @@ const usualMetric: Record<RuleKind, AlertMetric | undefined> = {
 };
 const usualAbove: Partial<Record<RuleKind, number>> = { audit: 0 };
 const usualWeeks = 6;
-const usualSensitivity = 4;
+const usualSensitivity = 5;
 const usualCooldownMinutes = 60;
 
 function metricsOf(kind: RuleKind, family: RuleFamily): readonly string[] {

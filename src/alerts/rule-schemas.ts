@@ -42,7 +42,7 @@ const members = {
   weeks: optionalInteger(3, 26, 'change and silence: how many past weeks are looked at, 6 where left out'),
   sensitivity: Type.Optional(
     Type.Union([Type.Number({ minimum: 1, maximum: 20 }), Type.Null()], {
-      description: 'change: how many times the usual spread it has to be off, 4 where left out',
+      description: 'change: how many times the usual spread it has to be off, 5 where left out',
     }),
   ),
   cooldown_minutes: optionalInteger(
@@ -69,7 +69,7 @@ export const Body = Type.Object(members, { additionalProperties: false, examples
 
 const shown = {
   ...{ rule_id: 1, ...sent, scope: 'each_place', product_id: null, category: null, currency: null },
-  ...{ above: null, weeks: 6, sensitivity: 4, language: 'en', muted_until: null, enabled: true },
+  ...{ above: null, weeks: 6, sensitivity: 5, language: 'en', muted_until: null, enabled: true },
   ...{ created_at: '2026-01-31T09:00:00.000Z', updated_at: '2026-01-31T09:00:00.000Z' },
 };
 export const Rule = Type.Object(
