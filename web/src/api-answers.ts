@@ -3,6 +3,54 @@
  * UPDATE=1 node --test test/http/docs.test.ts
  */
 
+export type DeleteAlertRulesIdAnswer = {
+  rule_id: number;
+  name: string;
+  kind: string;
+  metric: string;
+  scope: string;
+  place_id: string | null;
+  product_id: string | null;
+  category: string | null;
+  currency: string | null;
+  window_minutes: number;
+  below: number | null;
+  above: number | null;
+  weeks: number;
+  sensitivity: number;
+  cooldown_minutes: number;
+  channels: string[];
+  language: string;
+  muted_until: string | null;
+  enabled: boolean;
+  created_at: string;
+  updated_at: string;
+};
+
+export type DeleteChannelsIdAnswer = {
+  channel_id: string;
+  kind: string;
+  url?: string;
+  to?: string[];
+  from?: string | null;
+  chat_id?: string;
+  /** of Slack: where its secret address leads */
+  host?: string;
+  language: string;
+  enabled: boolean;
+  has_secret: boolean;
+  /** why it was switched off by itself */
+  disabled_reason: string | null;
+  /** since when nothing comes through */
+  failing_since: string | null;
+  last_error: string | null;
+  last_delivered_at: string | null;
+  /** deliveries that are not sent yet */
+  waiting: number;
+  created_at: string;
+  updated_at: string;
+};
+
 export type DeleteCustomersIdAnswer = {
   erasure_id: number;
   /** takes the id out of the journal; null where it was asked for before */
@@ -34,6 +82,136 @@ export type DeleteTokensIdAnswer = {
   created_at: string;
   expires_at: string | null;
   revoked_at: string | null;
+};
+
+export type GetAlertRulesAnswer = {
+  results: ({
+    rule_id: number;
+    name: string;
+    kind: string;
+    metric: string;
+    scope: string;
+    place_id: string | null;
+    product_id: string | null;
+    category: string | null;
+    currency: string | null;
+    window_minutes: number;
+    below: number | null;
+    above: number | null;
+    weeks: number;
+    sensitivity: number;
+    cooldown_minutes: number;
+    channels: string[];
+    language: string;
+    muted_until: string | null;
+    enabled: boolean;
+    created_at: string;
+    updated_at: string;
+  })[];
+  next_cursor: string | null;
+};
+
+export type GetAlertRulesIdAnswer = {
+  rule_id: number;
+  name: string;
+  kind: string;
+  metric: string;
+  scope: string;
+  place_id: string | null;
+  product_id: string | null;
+  category: string | null;
+  currency: string | null;
+  window_minutes: number;
+  below: number | null;
+  above: number | null;
+  weeks: number;
+  sensitivity: number;
+  cooldown_minutes: number;
+  channels: string[];
+  language: string;
+  muted_until: string | null;
+  enabled: boolean;
+  created_at: string;
+  updated_at: string;
+};
+
+export type GetAlertsAnswer = {
+  rows: ({
+    id: number;
+    rule_id: number;
+    rule_name: string;
+    kind: string;
+    metric: string;
+    place_id: string | null;
+    place_name: string | null;
+    product_id: string | null;
+    category: string | null;
+    currency: string | null;
+    value: number;
+    baseline: number | null;
+    threshold: number | null;
+    window: {
+      from: string;
+      to: string;
+    };
+    explanation: {
+      text: string;
+      drivers: ({
+        /** receipts, average_receipt, product, place or refund */
+        kind: string;
+        id?: string;
+        name?: string;
+        value: number;
+        baseline: number | null;
+        /** its part of the difference between value and baseline */
+        change: number;
+      })[];
+    };
+    fired_at: string;
+    resolved_at: string | null;
+    /** firing or resolved */
+    state: string;
+    channels: string[];
+  })[];
+  next_cursor: string | null;
+};
+
+export type GetAlertsIdAnswer = {
+  id: number;
+  rule_id: number;
+  rule_name: string;
+  kind: string;
+  metric: string;
+  place_id: string | null;
+  place_name: string | null;
+  product_id: string | null;
+  category: string | null;
+  currency: string | null;
+  value: number;
+  baseline: number | null;
+  threshold: number | null;
+  window: {
+    from: string;
+    to: string;
+  };
+  explanation: {
+    text: string;
+    drivers: ({
+      /** receipts, average_receipt, product, place or refund */
+      kind: string;
+      id?: string;
+      name?: string;
+      value: number;
+      baseline: number | null;
+      /** its part of the difference between value and baseline */
+      change: number;
+    })[];
+  };
+  fired_at: string;
+  resolved_at: string | null;
+  /** firing or resolved */
+  state: string;
+  channels: string[];
 };
 
 export type GetAnalyticsAnswer = {
@@ -262,6 +440,57 @@ export type GetAuditsAnswer = {
   next_cursor: string | null;
 };
 
+export type GetChannelsAnswer = {
+  results: ({
+    channel_id: string;
+    kind: string;
+    url?: string;
+    to?: string[];
+    from?: string | null;
+    chat_id?: string;
+    /** of Slack: where its secret address leads */
+    host?: string;
+    language: string;
+    enabled: boolean;
+    has_secret: boolean;
+    /** why it was switched off by itself */
+    disabled_reason: string | null;
+    /** since when nothing comes through */
+    failing_since: string | null;
+    last_error: string | null;
+    last_delivered_at: string | null;
+    /** deliveries that are not sent yet */
+    waiting: number;
+    created_at: string;
+    updated_at: string;
+  })[];
+  next_cursor: string | null;
+};
+
+export type GetChannelsIdAnswer = {
+  channel_id: string;
+  kind: string;
+  url?: string;
+  to?: string[];
+  from?: string | null;
+  chat_id?: string;
+  /** of Slack: where its secret address leads */
+  host?: string;
+  language: string;
+  enabled: boolean;
+  has_secret: boolean;
+  /** why it was switched off by itself */
+  disabled_reason: string | null;
+  /** since when nothing comes through */
+  failing_since: string | null;
+  last_error: string | null;
+  last_delivered_at: string | null;
+  /** deliveries that are not sent yet */
+  waiting: number;
+  created_at: string;
+  updated_at: string;
+};
+
 export type GetChecksIdAnswer = {
   transaction_id: string;
   place_id: string;
@@ -283,6 +512,8 @@ export type GetChecksIdAnswer = {
     seen_count: number;
     total_change: number;
   })[];
+  /** of what arrived before, the history has only how the sale stood then */
+  sealed_before: string | null;
 };
 
 export type GetCustomersAnswer = {
@@ -400,6 +631,57 @@ export type GetDailySalesDateAnswer = {
   next_cursor: string | null;
 };
 
+export type GetDeliveriesAnswer = {
+  results: ({
+    delivery_id: number;
+    channel_id: string;
+    /** null where the channel is gone */
+    kind: string | null;
+    event_id: string;
+    event: string;
+    /** waiting, delivered, failed, or skipped where its channel is off or gone */
+    state: string;
+    attempt_count: number;
+    next_try_at: string | null;
+    last_error: string | null;
+    event_at: string;
+    created_at: string;
+    ended_at: string | null;
+  })[];
+  next_cursor: string | null;
+};
+
+export type GetDeliveriesIdAnswer = {
+  delivery_id: number;
+  channel_id: string;
+  /** null where the channel is gone */
+  kind: string | null;
+  event_id: string;
+  event: string;
+  /** waiting, delivered, failed, or skipped where its channel is off or gone */
+  state: string;
+  attempt_count: number;
+  next_try_at: string | null;
+  last_error: string | null;
+  event_at: string;
+  created_at: string;
+  ended_at: string | null;
+  /** the webhook-id under which it is sent each time */
+  message_id: string;
+  /** the event */
+  payload: Record<string, unknown>;
+  attempts: ({
+    attempt: number;
+    started_at: string;
+    duration_ms: number | null;
+    /** delivered, retry, failed, stopped (the notifier ended); null while it is made, or nobody saw its end */
+    outcome: string | null;
+    /** of HTTP or SMTP */
+    status: number | null;
+    error: string | null;
+  })[];
+};
+
 export type GetHealthAnswer = {
   at: string;
   last_sale_at: string | null;
@@ -496,6 +778,8 @@ export type GetJournalAnswer = {
     replay_of: string | null;
   })[];
   next_cursor: string | null;
+  /** of what arrived before, only each sale as it stood then is found; the rest was let go */
+  sealed_before: string | null;
 };
 
 export type GetJournalPositionAnswer = {
@@ -542,6 +826,8 @@ export type GetOrdersIdAnswer = {
     seen_count: number;
     total_change: number;
   })[];
+  /** of what arrived before, the history has only how the sale stood then */
+  sealed_before: string | null;
 };
 
 export type GetPlacesAnswer = {
@@ -934,6 +1220,8 @@ export type GetTransactionsIdAnswer = {
     seen_count: number;
     total_change: number;
   })[];
+  /** of what arrived before, the history has only how the sale stood then */
+  sealed_before: string | null;
 };
 
 export type PostAnswer = {
@@ -945,6 +1233,154 @@ export type PostAnswer = {
   report_id: number | null;
   /** of the job that writes it */
   job_id: string | null;
+};
+
+export type PostAlertRulesBody = {
+  name: string;
+  kind: "threshold" | "change" | "silence" | "refunds" | "audit" | "lag";
+  /** threshold and change: sales, refunds, net, discounts, receipts, refund_receipts, units, average_receipt, nds or tips; refunds: refund_amount or refund_rate; lag: lag, stream_lag or fold_lag */
+  metric?: string | null;
+  /** without place_id: each place for itself (as where it is left out), or all together */
+  scope?: "each_place" | "all_places" | null;
+  /** one place; without it the rule holds for each */
+  place_id?: string | null;
+  /** one product */
+  product_id?: string | null;
+  /** one category */
+  category?: string | null;
+  /** of a metric in money; without it each currency is judged by itself */
+  currency?: string | null;
+  /** multiples of 5 for a place, of 60 for a category, of 1440 for a product */
+  window_minutes?: number | null;
+  /** fires while the figure is lower; of a change the percent, -30 being a drop by 30 % */
+  below?: number | null;
+  /** fires while the figure is higher; of a change the percent; of a lag seconds */
+  above?: number | null;
+  /** change and silence: how many past weeks are looked at, 6 where left out */
+  weeks?: number | null;
+  /** change: how many times the usual spread it has to be off, 5 where left out */
+  sensitivity?: number | null;
+  /** the same thing does not fire again so long after it was resolved */
+  cooldown_minutes?: number | null;
+  channels?: string[] | null;
+  /** of the explanation */
+  language?: "en" | "ru" | null;
+  /** nothing fires before, RFC 3339 */
+  muted_until?: string | null;
+  enabled?: boolean | null;
+};
+
+export type PostAlertRulesAnswer = {
+  rule_id: number;
+  name: string;
+  kind: string;
+  metric: string;
+  scope: string;
+  place_id: string | null;
+  product_id: string | null;
+  category: string | null;
+  currency: string | null;
+  window_minutes: number;
+  below: number | null;
+  above: number | null;
+  weeks: number;
+  sensitivity: number;
+  cooldown_minutes: number;
+  channels: string[];
+  language: string;
+  muted_until: string | null;
+  enabled: boolean;
+  created_at: string;
+  updated_at: string;
+};
+
+export type PostAlertRulesPreviewBody = {
+  name: string;
+  kind: "threshold" | "change" | "silence" | "refunds" | "audit" | "lag";
+  /** threshold and change: sales, refunds, net, discounts, receipts, refund_receipts, units, average_receipt, nds or tips; refunds: refund_amount or refund_rate; lag: lag, stream_lag or fold_lag */
+  metric?: string | null;
+  /** without place_id: each place for itself (as where it is left out), or all together */
+  scope?: "each_place" | "all_places" | null;
+  /** one place; without it the rule holds for each */
+  place_id?: string | null;
+  /** one product */
+  product_id?: string | null;
+  /** one category */
+  category?: string | null;
+  /** of a metric in money; without it each currency is judged by itself */
+  currency?: string | null;
+  /** multiples of 5 for a place, of 60 for a category, of 1440 for a product */
+  window_minutes?: number | null;
+  /** fires while the figure is lower; of a change the percent, -30 being a drop by 30 % */
+  below?: number | null;
+  /** fires while the figure is higher; of a change the percent; of a lag seconds */
+  above?: number | null;
+  /** change and silence: how many past weeks are looked at, 6 where left out */
+  weeks?: number | null;
+  /** change: how many times the usual spread it has to be off, 5 where left out */
+  sensitivity?: number | null;
+  /** the same thing does not fire again so long after it was resolved */
+  cooldown_minutes?: number | null;
+  channels?: string[] | null;
+  /** of the explanation */
+  language?: "en" | "ru" | null;
+  /** nothing fires before, RFC 3339 */
+  muted_until?: string | null;
+  enabled?: boolean | null;
+};
+
+export type PostAlertRulesPreviewAnswer = {
+  place_id: string | null;
+  place_name: string | null;
+  currency: string | null;
+  /** of one place and currency: that with most alerts, else with the largest figures */
+  series: ({
+    at: string;
+    value: number | null;
+    baseline: number | null;
+    lower: number | null;
+    upper: number | null;
+  })[];
+  alerts: ({
+    fired_at: string;
+    resolved_at: string | null;
+    place_id: string | null;
+    place_name: string | null;
+    currency: string | null;
+    value: number;
+    baseline: number | null;
+    explanation: {
+      text: string;
+      drivers: ({
+        /** receipts, average_receipt, product, place or refund */
+        kind: string;
+        id?: string;
+        name?: string;
+        value: number;
+        baseline: number | null;
+        /** its part of the difference between value and baseline */
+        change: number;
+      })[];
+    };
+  })[];
+};
+
+export type PostAlertsIdMuteBody = {
+  /** 0 ends it */
+  minutes: number;
+};
+
+export type PostAlertsIdMuteAnswer = {
+  rule_id: number;
+  muted_until: string | null;
+};
+
+export type PostChannelsIdTestAnswer = {
+  delivered: boolean;
+  /** of HTTP or SMTP */
+  status: number | null;
+  error: string | null;
+  duration_ms: number;
 };
 
 export type PostChecksBody = {
@@ -1094,6 +1530,37 @@ export type PostDailySalesAnswer = {
   job_id: string | null;
 };
 
+export type PostDeliveriesIdResendAnswer = {
+  delivery_id: number;
+  channel_id: string;
+  /** null where the channel is gone */
+  kind: string | null;
+  event_id: string;
+  event: string;
+  /** waiting, delivered, failed, or skipped where its channel is off or gone */
+  state: string;
+  attempt_count: number;
+  next_try_at: string | null;
+  last_error: string | null;
+  event_at: string;
+  created_at: string;
+  ended_at: string | null;
+  /** the webhook-id under which it is sent each time */
+  message_id: string;
+  /** the event */
+  payload: Record<string, unknown>;
+  attempts: ({
+    attempt: number;
+    started_at: string;
+    duration_ms: number | null;
+    /** delivered, retry, failed, stopped (the notifier ended); null while it is made, or nobody saw its end */
+    outcome: string | null;
+    /** of HTTP or SMTP */
+    status: number | null;
+    error: string | null;
+  })[];
+};
+
 export type PostImportsCheckAnswer = {
   together: boolean;
 };
@@ -1168,7 +1635,7 @@ export type PostImportsReferenceAnswer = {
 };
 
 export type PostJobsBody = {
-  queue: "snapshot" | "audit" | "retention";
+  queue: "snapshot" | "audit" | "retention" | "alerts";
 };
 
 export type PostJobsAnswer = {
@@ -1686,6 +2153,113 @@ export type PostTransactionsAnswer = {
   })[];
   /** counted, but too many to list; the journal has them */
   results_left_out?: number;
+};
+
+export type PutAlertRulesIdBody = {
+  name: string;
+  kind: "threshold" | "change" | "silence" | "refunds" | "audit" | "lag";
+  /** threshold and change: sales, refunds, net, discounts, receipts, refund_receipts, units, average_receipt, nds or tips; refunds: refund_amount or refund_rate; lag: lag, stream_lag or fold_lag */
+  metric?: string | null;
+  /** without place_id: each place for itself (as where it is left out), or all together */
+  scope?: "each_place" | "all_places" | null;
+  /** one place; without it the rule holds for each */
+  place_id?: string | null;
+  /** one product */
+  product_id?: string | null;
+  /** one category */
+  category?: string | null;
+  /** of a metric in money; without it each currency is judged by itself */
+  currency?: string | null;
+  /** multiples of 5 for a place, of 60 for a category, of 1440 for a product */
+  window_minutes?: number | null;
+  /** fires while the figure is lower; of a change the percent, -30 being a drop by 30 % */
+  below?: number | null;
+  /** fires while the figure is higher; of a change the percent; of a lag seconds */
+  above?: number | null;
+  /** change and silence: how many past weeks are looked at, 6 where left out */
+  weeks?: number | null;
+  /** change: how many times the usual spread it has to be off, 5 where left out */
+  sensitivity?: number | null;
+  /** the same thing does not fire again so long after it was resolved */
+  cooldown_minutes?: number | null;
+  channels?: string[] | null;
+  /** of the explanation */
+  language?: "en" | "ru" | null;
+  /** nothing fires before, RFC 3339 */
+  muted_until?: string | null;
+  enabled?: boolean | null;
+};
+
+export type PutAlertRulesIdAnswer = {
+  rule_id: number;
+  name: string;
+  kind: string;
+  metric: string;
+  scope: string;
+  place_id: string | null;
+  product_id: string | null;
+  category: string | null;
+  currency: string | null;
+  window_minutes: number;
+  below: number | null;
+  above: number | null;
+  weeks: number;
+  sensitivity: number;
+  cooldown_minutes: number;
+  channels: string[];
+  language: string;
+  muted_until: string | null;
+  enabled: boolean;
+  created_at: string;
+  updated_at: string;
+};
+
+export type PutChannelsIdBody = {
+  kind: "webhook" | "email" | "telegram" | "slack";
+  /** of a webhook, or of an incoming webhook of Slack (kept secret; left out: as it was) */
+  url?: string;
+  /** signs a webhook: whsec_…; left out: as it was, or made and shown once */
+  secret?: string;
+  /** make another secret, shown once */
+  new_secret?: boolean;
+  /** addresses of an email */
+  to?: string[];
+  /** of an email; SMTP_FROM where left out */
+  from?: string;
+  /** of Telegram: a number, or @ and a name */
+  chat_id?: string | number;
+  /** of Telegram; left out: as it was */
+  bot_token?: string;
+  /** of texts; REPORT_LANGUAGE where left out */
+  language?: "ru" | "en";
+  /** false: nothing is sent, and nothing waits */
+  enabled?: boolean;
+};
+
+export type PutChannelsIdAnswer = {
+  channel_id: string;
+  kind: string;
+  url?: string;
+  to?: string[];
+  from?: string | null;
+  chat_id?: string;
+  /** of Slack: where its secret address leads */
+  host?: string;
+  language: string;
+  enabled: boolean;
+  has_secret: boolean;
+  /** why it was switched off by itself */
+  disabled_reason: string | null;
+  /** since when nothing comes through */
+  failing_since: string | null;
+  last_error: string | null;
+  last_delivered_at: string | null;
+  /** deliveries that are not sent yet */
+  waiting: number;
+  created_at: string;
+  updated_at: string;
+  /** where it was made just now; never again */
+  secret: string | null;
 };
 
 export type PutPlacesIdBody = {
