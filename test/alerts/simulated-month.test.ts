@@ -109,7 +109,8 @@ test('in a month of four places what is wrong is told within its window, and lit
 
   assert.ok(firstOf('Silence', deadTill).at <= deadTill.from + 90 * minuteMs, named);
   assert.ok(firstOf('No sales', deadTill).at <= deadTill.from + 200 * minuteMs, named);
-  assert.ok(firstOf('Drop', deadTill).at <= deadTill.from + 150 * minuteMs, named);
+  // In a place with so few receipts a drop is no chance only once its whole window is empty.
+  assert.ok(firstOf('Drop', deadTill).at <= deadTill.from + 240 * minuteMs, named);
   const prices = firstOf('Prices', priceMistake);
   assert.ok(prices.at <= priceMistake.from + 150 * minuteMs, named);
   assert.match(prices.text, /^Average receipt of North from .* What moved most: /, named);
