@@ -10,6 +10,7 @@ export const filledAtStart: Readonly<Record<string, string>> = {
   'cdm.generation': 'true',
   'cdm.cursor': 'true',
   'dds.cursor': 'true',
+  'ops.alert_watch': 'ran_at is null',
   'ops.egress_cursor': 'true',
   'ops.egress_sender': 'true',
   'ops.installation': 'true',

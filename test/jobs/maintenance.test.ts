@@ -46,6 +46,7 @@ test('the program knows its schedules and does what they ask for', async () => {
     rejected_bodies: 0,
     pulse: 1,
     snapshots: 0,
+    deliveries: 0,
   });
 });
 
