@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
 import { type Client, createPool, type Database } from '../src/base/db.ts';
@@ -12,13 +13,47 @@ export type TestDatabase = { connectionString: string; pool: Database; drop(): P
 const checkout = sha256(path.resolve(import.meta.dirname, '..'))
   .toString('hex')
   .slice(0, 8);
-const dataDir = path.join(tmpdir(), `tillstream-test-${userInfo().uid}-${checkout}`);
+const dataDirOf = (slot: number) =>
+  path.join(tmpdir(), `tillstream-test-${userInfo().uid}-${checkout}-${slot}`);
 /** The data is thrown away, so it need not survive a power cut. */
 const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '200' };
 
+let dataDir: string | undefined;
+
 /**
- * A migrated database of its own for one test file, cloned from a template on one server that all files of
- * a run share; the last file to end stops the server.
+ * A server for each of the files that run at the same time, since followers wait for the oldest transaction of
+ * their whole server. Two files that take over from a dead one at once share a server, and only wait for each other.
+ */
+function takeDataDir(): string {
+  for (let slot = 1; ; slot++) {
+    const mark = `${dataDirOf(slot)}.pid`;
+    try {
+      writeFileSync(mark, String(process.pid), { flag: 'wx' });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      if (isAlive(Number(readFileSync(mark, 'utf8')))) continue;
+      writeFileSync(mark, String(process.pid));
+    }
+    process.on('exit', () => rmSync(mark, { force: true }));
+    return dataDirOf(slot);
+  }
+}
+
+/** Keeps the servers up between the files of one run; answers what stops them. */
+export async function holdTestServers(count: number): Promise<() => Promise<void>> {
+  const log = createLog('warn');
+  const opening = Array.from({ length: count }, (_, index) =>
+    openEmbeddedPostgres({ dataDir: dataDirOf(index + 1), log, settings }),
+  );
+  const servers = await Promise.all(opening);
+  return async () => {
+    for (const server of servers) await server.stop();
+  };
+}
+
+/**
+ * A migrated database of its own for one test file, cloned from a template on its server; the last that uses
+ * a server stops it.
  */
 export function createTestDatabase(): Promise<TestDatabase> {
   return createDatabase(async (client, connectionString, name) => {
@@ -38,6 +73,7 @@ async function createDatabase(
   create: (client: Client, connectionString: string, name: string) => Promise<void>,
 ): Promise<TestDatabase> {
   const log = createLog('warn');
+  dataDir ??= takeDataDir();
   const server = await openEmbeddedPostgres({ dataDir, log, settings });
   const admin = createPool({
     connectionString: withDatabase(server.connectionString, 'postgres'),
