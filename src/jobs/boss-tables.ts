@@ -23,10 +23,10 @@ export const countPendingAndWorkers = `
 export const writeProgress = `
   update pgboss.job set output = $3::jsonb where name = $1 and id = $2 and state = 'active'`;
 
-/** Jobs that are not done, as they were asked for. */
+/** Jobs that are not done, as they were asked for; pg-boss's own, which start what is scheduled, are made anew. */
 export const selectUndone = `
   select id, name as queue, data, priority, to_json(start_after) #>> '{}' as "startAfter", singleton_key as "singletonKey"
-  from pgboss.job where state in ('created', 'retry', 'active')
+  from pgboss.job where state in ('created', 'retry', 'active') and not starts_with(name, '__pgboss__')
   order by created_on, id`;
 
 /** One that waits for its next try does not wait any longer. $1 queue, $2 job. */
