@@ -234,7 +234,7 @@ test('jobs that are not done are done after the restore', async () => {
     await queues.close();
     await database.pool.query("update pgboss.job set state = 'active', started_on = now()");
     // One of pg-boss itself, which has a queue only where a program has run.
-    await database.pool.query("select pgboss.create_queue('__pgboss__send-it', '{\"policy\":\"standard\"}')");
+    await database.pool.query('select pgboss.create_queue(\'__pgboss__send-it\', \'{"policy":"standard"}\')');
     await database.pool.query("insert into pgboss.job (name) values ('__pgboss__send-it')");
     await database.pool.query('insert into ops.installation (epoch, system_identifier) values (1, 1)');
     const to = path.join(folder, 'jobs');
