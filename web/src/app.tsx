@@ -1,8 +1,9 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { Component, type ReactNode, Suspense, useEffect } from 'react';
+import { Component, type ReactNode, useEffect } from 'react';
 import { request } from './api.ts';
 import { Layout } from './layout.tsx';
 import { type PageEntry, pageGroups } from './pages.ts';
+import { Later } from './parts/later.tsx';
 import { EmptyState, ErrorBox, Loading } from './parts/notice.tsx';
 import { Page } from './parts/page.tsx';
 import { Link, useAddress } from './router.tsx';
@@ -49,7 +50,7 @@ function Confirm({ token }: { token: string }) {
     const name = path.split('/')[0] || 'today';
     void allPages
       .find((entry) => entry.name === name)
-      ?.Page.preload()
+      ?.page.preload()
       .catch(() => {});
   }, [path]);
   return (
@@ -81,9 +82,7 @@ function CurrentPage({ identity }: { identity: Identity }) {
     );
   return (
     <PageGuard key={path}>
-      <Suspense fallback={<Loading />}>
-        <entry.Page rest={rest} />
-      </Suspense>
+      <Later of={entry.page} properties={{ rest }} waiting={<Loading />} />
     </PageGuard>
   );
 }

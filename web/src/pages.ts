@@ -1,5 +1,5 @@
-import { type ComponentType, lazy } from 'react';
 import type { IconName } from './parts/icon.tsx';
+import { type Deferred, defer } from './parts/later.tsx';
 import type { Role } from './session.ts';
 import { defineWords } from './words.ts';
 
@@ -46,77 +46,66 @@ export type PageEntry = {
   roles: readonly Role[];
   /** A token that is bound to a place may not ask what the page asks. */
   unboundOnly?: boolean;
-  Page: LoadedPage;
+  page: Deferred<PageProps>;
 };
-/** `preload` starts to load what it will show. */
-export type LoadedPage = ComponentType<PageProps> & { preload: () => Promise<unknown> };
 export type PageGroup = 'watch' | 'people' | 'data' | 'system';
-
-const page = (load: () => Promise<ComponentType<PageProps>>): LoadedPage => {
-  let loading: Promise<ComponentType<PageProps>> | undefined;
-  const preload = () => (loading ??= load());
-  return Object.assign(
-    lazy(async () => ({ default: await preload() })),
-    { preload },
-  );
-};
 
 /** The navigation in its order; each page is loaded when it is first opened. */
 export const pageGroups: Record<PageGroup, readonly PageEntry[]> = {
   watch: [
     {
       ...{ name: 'today', icon: 'pulse', roles: ['analyst'] },
-      Page: page(async () => (await import('./pages/today.tsx')).TodayPage),
+      page: defer(async () => (await import('./pages/today.tsx')).TodayPage),
     },
     {
       ...{ name: 'sales', icon: 'bars', roles: ['analyst'] },
-      Page: page(async () => (await import('./pages/sales.tsx')).SalesPage),
+      page: defer(async () => (await import('./pages/sales.tsx')).SalesPage),
     },
     {
       ...{ name: 'products', icon: 'box', roles: ['analyst'] },
-      Page: page(async () => (await import('./pages/products.tsx')).ProductsPage),
+      page: defer(async () => (await import('./pages/products.tsx')).ProductsPage),
     },
     {
       ...{ name: 'reports', icon: 'page', roles: ['analyst'] },
-      Page: page(async () => (await import('./pages/reports.tsx')).ReportsPage),
+      page: defer(async () => (await import('./pages/reports.tsx')).ReportsPage),
     },
   ],
   people: [
     {
       ...{ name: 'customers', icon: 'people', roles: ['marketer'], unboundOnly: true },
-      Page: page(async () => (await import('./pages/customers.tsx')).CustomersPage),
+      page: defer(async () => (await import('./pages/customers.tsx')).CustomersPage),
     },
     {
       ...{ name: 'tags', icon: 'tag', roles: ['marketer'], unboundOnly: true },
-      Page: page(async () => (await import('./pages/tags.tsx')).TagsPage),
+      page: defer(async () => (await import('./pages/tags.tsx')).TagsPage),
     },
     {
       ...{ name: 'alerts', icon: 'bell', roles: ['operator'], unboundOnly: true },
-      Page: page(async () => (await import('./pages/alerts.tsx')).AlertsPage),
+      page: defer(async () => (await import('./pages/alerts.tsx')).AlertsPage),
     },
   ],
   data: [
     {
       ...{ name: 'import', icon: 'upload', roles: ['collector'] },
-      Page: page(async () => (await import('./pages/import.tsx')).ImportPage),
+      page: defer(async () => (await import('./pages/import.tsx')).ImportPage),
     },
     {
       ...{ name: 'journal', icon: 'book', roles: ['operator'] },
-      Page: page(async () => (await import('./pages/journal.tsx')).JournalPage),
+      page: defer(async () => (await import('./pages/journal.tsx')).JournalPage),
     },
   ],
   system: [
     {
       ...{ name: 'jobs', icon: 'gear', roles: ['operator'], unboundOnly: true },
-      Page: page(async () => (await import('./pages/jobs.tsx')).JobsPage),
+      page: defer(async () => (await import('./pages/jobs.tsx')).JobsPage),
     },
     {
       ...{ name: 'tokens', icon: 'key', roles: ['admin'], unboundOnly: true },
-      Page: page(async () => (await import('./pages/tokens.tsx')).TokensPage),
+      page: defer(async () => (await import('./pages/tokens.tsx')).TokensPage),
     },
     {
       ...{ name: 'health', icon: 'heart', roles: ['operator'], unboundOnly: true },
-      Page: page(async () => (await import('./pages/health.tsx')).HealthPage),
+      page: defer(async () => (await import('./pages/health.tsx')).HealthPage),
     },
   ],
 };

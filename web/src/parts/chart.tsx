@@ -1,14 +1,15 @@
-import { lazy, Suspense } from 'react';
+import { useState } from 'react';
 import { defineWords, useWords } from '../words.ts';
 import type { ChartSeries } from './draw-chart.ts';
+import { defer, Later } from './later.tsx';
 import { Table } from './table.tsx';
 
 export type { ChartSeries } from './draw-chart.ts';
 
 // The drawing library is the largest part of the dashboard: the page stands without it, and it is asked for as soon as
 // a page with drawings is, while that page asks for its figures.
-const canvas = import('./chart-canvas.tsx');
-const Canvas = lazy(async () => ({ default: (await canvas).ChartCanvas }));
+const canvas = defer<ChartProperties>(async () => (await import('./chart-canvas.tsx')).ChartCanvas);
+void canvas.preload();
 
 export type ChartProperties = {
   /** What the chart shows, for screen readers and as the name of its table. */
@@ -43,34 +44,36 @@ export function Chart(properties: ChartProperties) {
   const { label, labels, format, labelsTitle, heightPx = 260 } = properties;
   const series = toldApart(properties.series);
   const rows = labels.map((name, index) => ({ name, index }));
+  // A year has hundreds of rows: they are made when somebody asks for them.
+  const [isOpen, setOpen] = useState(false);
   return (
     <figure className="chart">
       <div className="chart-canvas" style={{ height: heightPx }}>
-        <Suspense fallback={null}>
-          <Canvas {...properties} series={series} />
-        </Suspense>
+        <Later of={canvas} properties={{ ...properties, series }} />
       </div>
-      <details>
+      <details open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>{words.asTable}</summary>
-        <div className="chart-table">
-          <Table
-            label={label}
-            rows={rows}
-            rowKey={({ index }) => String(index)}
-            columns={[
-              { name: 'label', title: labelsTitle, cell: ({ name }) => name },
-              ...series.map((one, position) => ({
-                name: `${position}`,
-                title: one.name,
-                numeric: true,
-                cell: ({ index }: { index: number }) => {
-                  const value = one.values[index];
-                  return value === null || value === undefined ? words.none : format(value);
-                },
-              })),
-            ]}
-          />
-        </div>
+        {isOpen && (
+          <div className="chart-table">
+            <Table
+              label={label}
+              rows={rows}
+              rowKey={({ index }) => String(index)}
+              columns={[
+                { name: 'label', title: labelsTitle, cell: ({ name }) => name },
+                ...series.map((one, position) => ({
+                  name: `${position}`,
+                  title: one.name,
+                  numeric: true,
+                  cell: ({ index }: { index: number }) => {
+                    const value = one.values[index];
+                    return value === null || value === undefined ? words.none : format(value);
+                  },
+                })),
+              ]}
+            />
+          </div>
+        )}
       </details>
     </figure>
   );
