@@ -108,7 +108,7 @@ const drain = async (egress: ReturnType<typeof sender>) => {
 /** What the server does to a session that stays idle within a transaction for too long. */
 async function endSessionWithLock(): Promise<void> {
   const { rowCount } = await database.pool.query(
-    "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objid = 7107 and database = (select oid from pg_database where datname = current_database())",
+    "select pg_terminate_backend(pid, 10000) from pg_locks where locktype = 'advisory' and objid = 7107 and database = (select oid from pg_database where datname = current_database())",
   );
   assert.equal(rowCount, 1);
 }
