@@ -1,7 +1,7 @@
 import type { Queryable } from '../base/db.ts';
 import type { CheckedRule } from './alert-rule.ts';
 import { type Judgement, targetOf } from './judgement.ts';
-import { minuteMs, slotMs } from './local-time.ts';
+import { minuteMs, newestMs } from './local-time.ts';
 
 export type FoundDifferences = { finishedMs: number; differences: number };
 
@@ -24,7 +24,7 @@ export async function findDifferences(
 
 /** As with refunds, what was found just now counts. */
 export function auditWindow(rule: CheckedRule, atMs: number): readonly [number, number] {
-  const toMs = atMs + slotMs;
+  const toMs = atMs + newestMs;
   return [toMs - rule.window_minutes * minuteMs, toMs];
 }
 

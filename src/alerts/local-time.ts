@@ -43,6 +43,8 @@ export function weeksBefore(ms: number, zone: string, weeks: number): number {
 
 /** Sales of the last minute may still be on their way. */
 const graceMs = minuteMs;
+/** Between the end that is judged (see `judgedUpTo`) and now lies less than this. */
+export const newestMs = slotMs + graceMs;
 
 /** The end of the last five minutes that can be judged at a time. */
 export function judgedUpTo(nowMs: number): number {

@@ -169,8 +169,6 @@ export function createLiveFeed(deps: LiveFeedDeps) {
   };
 }
 
-export type LiveFeed = ReturnType<typeof createLiveFeed>;
-
 const minuteMs = 60_000;
 
 /** Brings the figures up to date; what was not touched since the last time is not read again. */

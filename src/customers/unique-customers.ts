@@ -6,7 +6,6 @@ import type { CounterMoves, DayMove } from './gather-counts.ts';
 /** The period of kind `all`. */
 export const allTime = '1900-01-01';
 const periodKinds = ['day', 'week', 'month', 'year', 'all'] as const;
-export type PeriodKind = (typeof periodKinds)[number];
 
 const dayNumbers = new Map<string, number>();
 const rememberedDays = 10_000;

@@ -135,5 +135,3 @@ export function createBatchAnswer(wait: boolean, listed = listedCharacters) {
     },
   };
 }
-
-export type BatchAnswer = ReturnType<typeof createBatchAnswer>;

@@ -1,4 +1,5 @@
 import { type Database, inTransaction } from '../base/db.ts';
+import { readInOrder } from '../stream/follow.ts';
 import { type TakeDeps, takeNotifications } from './take-notifications.ts';
 
 const rowsPerStep = 200;
@@ -38,7 +39,7 @@ export async function followOutbox(deps: FollowOutboxDeps): Promise<number> {
   if ((await deps.pool.query<Row>(query)).rows.length === 0) return 0;
   return await inTransaction(deps.pool, async (client) => {
     if ((await client.query(lockCursor)).rowCount === 0) return 0;
-    const { rows } = await client.query<Row>(query);
+    const { rows } = await readInOrder(client, () => client.query<Row>(query));
     const last = rows.at(-1);
     if (last === undefined) return 0;
     const told = rows.filter(({ payload }) => payload !== null);

@@ -202,8 +202,6 @@ export function createVaultFollower(deps: VaultDeps) {
   return { step, rowsPerStep };
 }
 
-export type VaultFollower = ReturnType<typeof createVaultFollower>;
-
 /** An erasure and a large daily file are steps by themselves. */
 function takeBatch(rows: readonly FollowedRow[], pageSize: number): Batch {
   const isLarge = (row: FollowedRow) => row.source === 'daily' && (row.contribution?.count ?? 0) > pageSize;

@@ -86,8 +86,8 @@ export async function createAlertsFixture(places: Record<string, string>) {
       for (let at = 0; at < sales.length; at += perRow)
         rows.push(JSON.stringify(sales.slice(at, at + perRow).map(contribution)));
       await pool.query({
-        text: `insert into stg.journal (epoch, received_at, source, verdict, contributions)
-          select ${epoch}, to_timestamp($2), 'receipt', 'accepted', c::jsonb from unnest($1::text[]) as c`,
+        text: `insert into stg.journal (epoch, received_at, source, source_id, verdict, contributions)
+          select ${epoch}, to_timestamp($2), 'receipt', gen_random_uuid()::text, 'accepted', c::jsonb from unnest($1::text[]) as c`,
         values: [rows, nowMs / 1000],
       });
     },

@@ -221,6 +221,18 @@ test('refunds in percent of sales, audits that found something', async () => {
   );
 });
 
+test('a large refund is told in the minute it comes, in whichever of the five', async () => {
+  await fixture.rule({ name: 'refund', kind: 'refunds', window_minutes: 60, above: 100 });
+  for (let minute = 0; minute < 5; minute++) {
+    const cameAt = noon + minute * minuteMs;
+    fixture.setNow(cameAt);
+    await fixture.add([sale('arbat', cameAt, 150, { refund: true })]);
+    await fixture.runAt(cameAt + 10_000);
+    assert.equal((await shown()).length, minute + 1, `at ${minute} past`);
+    await fixture.fold();
+  }
+});
+
 test('while the fold is more than a minute behind only its lag is told; the rest is made up for', async () => {
   await fixture.rule({ ...low, below: null, above: 500, window_minutes: 5 });
   await fixture.rule({ name: 'lag', kind: 'lag', metric: 'fold_lag', above: 90 });

@@ -35,7 +35,6 @@ export const moneyMeasures = [
 export const wholeMeasures = [
   ...['net', 'sales', 'refunds', 'receipts', 'average_receipt', 'units', 'discounts', 'nds', 'tips'],
 ] as const;
-export type Measure = (typeof moneyMeasures)[number] | 'receipts' | 'units';
 export type Granularity = (typeof granularities)[number];
 export type Group = (typeof groups)[number];
 
