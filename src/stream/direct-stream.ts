@@ -14,11 +14,23 @@ export type DirectStreamDeps = {
   log: Log;
 };
 
-type Waiting = {
-  documents: Incoming[];
+/** One call of `append`. */
+type Caller = {
   deadlineMs: number;
+  outcomes: Outcome[];
+  left: number;
+  isRefused: boolean;
   resolve: (outcomes: Outcome[]) => void;
   reject: (error: Error) => void;
+};
+
+type Waiting = {
+  document: Incoming;
+  /** Undefined where the document is of none. */
+  sale: string | undefined;
+  caller: Caller;
+  /** Among the documents of its caller. */
+  index: number;
 };
 
 /** Large enough to make COMMIT cheap per document, small enough that a lock is not held for long. */
@@ -33,54 +45,53 @@ const longestPauseMs = 2_000;
 
 /** The embedded stream: whatever arrives while a batch is being committed forms the next one (group commit). */
 export function createDirectStream(deps: DirectStreamDeps): Stream {
-  const queue: Waiting[] = [];
+  let queue: Waiting[] = [];
   let running = 0;
-  let queued = 0;
   let stopped = false;
   const idle: (() => void)[] = [];
   const loading = new Set<string>();
   const waitingForSales: (() => void)[] = [];
 
-  /** Empty where the next documents are of a sale that the other loader has in hand: their order would be lost. */
+  /** Documents of a sale that the other loader has in hand stay where they are: their order would be lost. */
   function takeBatch(): Waiting[] {
     const taken: Waiting[] = [];
-    let documents = 0;
+    const passed: Waiting[] = [];
     let bytes = 0;
-    while (queue.length > 0) {
-      const next = queue[0]!;
-      const size = next.documents.reduce((sum, document) => sum + document.body.length, 0);
-      if (
-        taken.length > 0 &&
-        (documents + next.documents.length > maximumBatchDocuments || bytes + size > maximumBatchBytes)
-      )
-        break;
-      if (loading.size > 0 && salesOf(next.documents).some((sale) => loading.has(sale))) break;
-      taken.push(queue.shift()!);
-      queued -= next.documents.length;
-      documents += next.documents.length;
-      bytes += size;
+    let at = 0;
+    for (; at < queue.length && taken.length < maximumBatchDocuments; at++) {
+      const next = queue[at]!;
+      if (next.caller.isRefused) continue;
+      const { sale } = next;
+      if (sale !== undefined && loading.has(sale)) {
+        passed.push(next);
+        continue;
+      }
+      bytes += next.document.body.length;
+      if (taken.length > 0 && bytes > maximumBatchBytes) break;
+      taken.push(next);
     }
+    queue = passed.length === 0 ? queue.slice(at) : passed.concat(queue.slice(at));
     return taken;
   }
 
   async function loadNext(): Promise<void> {
-    if (queue.length === 0) return;
     const batch = takeBatch();
-    if (batch.length === 0) return new Promise((resolve) => waitingForSales.push(resolve));
-    const sales = batch.flatMap((entry) => salesOf(entry.documents));
+    if (batch.length === 0) {
+      if (queue.length > 0) await new Promise<void>((resolve) => waitingForSales.push(resolve));
+      return;
+    }
+    const sales = batch.flatMap(({ sale }) => sale ?? []);
     for (const sale of sales) loading.add(sale);
     await loadUntilDone(batch);
     for (const sale of sales) loading.delete(sale);
     for (const wake of waitingForSales.splice(0)) wake();
   }
 
+  /** Leaves the documents of callers who still wait. */
   function dropLate(batch: Waiting[], error: CodedError): Waiting[] {
     const now = deps.clock.nowMs();
-    return batch.filter((entry) => {
-      if (entry.deadlineMs > now) return true;
-      entry.reject(error);
-      return false;
-    });
+    for (const { caller } of batch) if (caller.deadlineMs <= now) refuse(caller, error);
+    return batch.filter(({ caller }) => !caller.isRefused);
   }
 
   /** Keeps the batch and tries again until every caller's deadline has passed. */
@@ -88,23 +99,22 @@ export function createDirectStream(deps: DirectStreamDeps): Stream {
     let batch = first;
     let pauseMs = firstPauseMs;
     while (batch.length > 0) {
-      const documents = batch.flatMap((entry) => entry.documents);
-      const deadlineMs = Math.min(...batch.map((entry) => entry.deadlineMs));
+      const documents = batch.map(({ document }) => document);
+      const deadlineMs = batch.reduce((least, { caller }) => Math.min(least, caller.deadlineMs), Infinity);
       try {
         if (!(await deps.admit(documents.length, deadlineMs))) {
           batch = dropLate(batch, overloaded());
           continue;
         }
         const outcomes = await deps.load(documents);
-        let offset = 0;
-        for (const entry of batch) {
-          entry.resolve(outcomes.slice(offset, offset + entry.documents.length));
-          offset += entry.documents.length;
+        for (const [at, { caller, index }] of batch.entries()) {
+          caller.outcomes[index] = outcomes[at]!;
+          if (--caller.left === 0) caller.resolve(caller.outcomes);
         }
         return;
       } catch (error) {
         if (error instanceof RangeError || error instanceof TypeError) {
-          for (const entry of batch) entry.reject(error);
+          for (const { caller } of batch) refuse(caller, error);
           return;
         }
         deps.log.warn(
@@ -140,9 +150,18 @@ export function createDirectStream(deps: DirectStreamDeps): Stream {
         );
       if (documents.length === 0) return Promise.resolve([]);
       return new Promise((resolve, reject) => {
-        queue.push({ documents, deadlineMs, resolve, reject });
-        queued += documents.length;
-        if (running === 0 || (running < loaders && queued >= secondLoaderDocuments)) void drain();
+        const { length } = documents;
+        const caller = {
+          deadlineMs,
+          outcomes: new Array(length),
+          left: length,
+          isRefused: false,
+          resolve,
+          reject,
+        };
+        for (const [index, document] of documents.entries())
+          queue.push({ document, sale: saleOf(document), caller, index });
+        if (running === 0 || (running < loaders && queue.length >= secondLoaderDocuments)) void drain();
       });
     },
     /** Refuses new documents and waits for those that were taken. */
@@ -153,9 +172,15 @@ export function createDirectStream(deps: DirectStreamDeps): Stream {
   };
 }
 
-/** The place is left out, although under IDENTITY=place two of them may use one id: then one waits for nothing. */
-function salesOf(documents: readonly Incoming[]): string[] {
-  return documents.flatMap(({ source, sale }) => (sale === undefined ? [] : [`${source} ${sale.sourceId}`]));
+/** What of its documents is in hand elsewhere may still be stored; sent again, it doubles nothing. */
+function refuse(caller: Caller, error: Error): void {
+  caller.isRefused = true;
+  caller.reject(error);
+}
+
+/** Source and place are left out: where two sales have one id, one waits for nothing. */
+function saleOf({ sale }: Incoming): string | undefined {
+  return sale?.sourceId;
 }
 
 function overloaded(): CodedError {
