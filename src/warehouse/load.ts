@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { blamesDocument, type Client, type Database, inTransaction, sqlState } from '../base/db.ts';
 import type { Problem } from '../base/errors.ts';
 import { sha256 } from '../base/ids.ts';
@@ -6,22 +5,26 @@ import type { Log } from '../base/log.ts';
 import { type Metrics, observeStage } from '../base/metrics.ts';
 import type { Reference, ReferenceSnapshot } from '../reference/reference.ts';
 import { canonicalHash } from '../sales/canonical-hash.ts';
-import { type Contribution, negated } from '../sales/contribution.ts';
 import type { Arrival, Incoming, Outcome, Sale, Verdict } from '../sales/sale.ts';
+import {
+  applyAsFresh,
+  applyDocument,
+  isTrouble,
+  type SaleState,
+  sameVersions,
+  stateOf,
+  type Trouble,
+} from './apply-documents.ts';
 import { computeContribution } from './compute-contribution.ts';
-import { decideVerdict } from './decide-verdict.ts';
 import { appendRows, appendTroubles, type JournalRow, reservePositions } from './journal.ts';
 import { createNames } from './names.ts';
 import { holdReferenceVersion } from './reference-lock.ts';
 import {
-  type Current,
-  flagsText,
   lockRegistered,
   type Prepared,
   readAppliedRows,
   registerFresh,
   saleKey,
-  type Update,
   updateRegistered,
 } from './registry.ts';
 
@@ -156,18 +159,13 @@ export function createLoader(deps: LoaderDeps) {
     if ((await holdReferenceVersion(client)) !== referenceVersion) return undefined;
 
     const outcomes = new Array<Outcome | undefined>(batch.length);
-    // 2. Registry: the first document of each sale, in key order; whoever inserts holds the sale's lock.
-    const firsts = firstOfEachSale(prepared);
-    const fresh =
-      firsts.length === 0 ? new Map() : await registerFresh(client, deps.epoch, referenceVersion, firsts);
-    for (const [index, position] of fresh)
-      outcomes[index] = { verdict: 'accepted', position: String(position), problems: [] };
+    const troubles: Trouble[] = [];
+    // 2. Registry: sales that nobody knows, in key order; whoever inserts holds the sale's lock.
+    const known = await registerSales(client, prepared, referenceVersion, outcomes, troubles);
     // 3. What is known already: locked, compared in arrival order, taken out and put in.
-    const known = prepared.filter((entry) => !fresh.has(entry.index));
-    const troubles: JournalRow[] = [];
     if (known.length > 0) await compareKnown(client, known, referenceVersion, outcomes, troubles);
-    // 4. Documents that are no sale.
-    await refuse(client, batch, outcomes, troubles);
+    // 4. What does not fit what is known, and documents that are no sale.
+    await writeTroubles(client, batch, outcomes, troubles);
     // 5. Names last, in key order, so that every loader takes its locks in one order.
     await names.write(client, batch);
     return outcomes as Outcome[];
@@ -184,15 +182,44 @@ export function createLoader(deps: LoaderDeps) {
   function prepare(index: number, arrival: Incoming & { sale: Sale }, snapshot: ReferenceSnapshot): Prepared {
     const { sale } = arrival;
     const contribution = computeContribution(sale, arrival, snapshot);
+    const placeScope = deps.identity === 'place' ? sale.placeId : '';
     return {
       index,
       arrival,
+      key: saleKey(sale.sourceId, sale.source, placeScope),
       contentHash: sha256(arrival.originalBody ?? arrival.body),
       canonicalHash: arrival.originalBody === undefined ? null : canonicalHash(arrival.originalBody),
-      placeScope: deps.identity === 'place' ? sale.placeId : '',
+      placeScope,
       contribution,
       businessDate: contribution?.date ?? sale.time.local.slice(0, 10),
     };
+  }
+
+  /** Answers the documents of sales that are known already. */
+  async function registerSales(
+    client: Client,
+    prepared: readonly Prepared[],
+    referenceVersion: number,
+    outcomes: (Outcome | undefined)[],
+    troubles: Trouble[],
+  ): Promise<Prepared[]> {
+    if (prepared.length === 0) return [];
+    const bySale = Map.groupBy(prepared, ({ key }) => key);
+    const sales = [...bySale.values()].map((entries) => applyAsFresh(entries, referenceVersion));
+    const positions = await registerFresh(client, deps.epoch, referenceVersion, sales);
+    const known: Prepared[] = [];
+    for (const sale of sales) {
+      if (!positions.has(sale.rows[0]!.prepared.index)) known.push(...sale.entries);
+      else {
+        troubles.push(...sale.troubles);
+        for (const {
+          prepared: { index },
+          row,
+        } of sale.rows)
+          outcomes[index] = { verdict: row.verdict, position: String(positions.get(index)), problems: [] };
+      }
+    }
+    return known;
   }
 
   async function compareKnown(
@@ -200,7 +227,7 @@ export function createLoader(deps: LoaderDeps) {
     known: readonly Prepared[],
     referenceVersion: number,
     outcomes: (Outcome | undefined)[],
-    troubles: JournalRow[],
+    troubles: Trouble[],
   ): Promise<void> {
     const registered = await lockRegistered(client, known);
     const compared = sameVersions(known, registered);
@@ -211,18 +238,17 @@ export function createLoader(deps: LoaderDeps) {
     const states = new Map<string, SaleState>();
     const rows: JournalRow[] = [];
     for (const [order, entry] of known.entries()) {
-      const key = saleKey(entry.arrival.sale, entry.placeScope);
-      let state = states.get(key);
+      let state = states.get(entry.key);
       if (state === undefined) {
-        state = stateOf(registered.get(key), applied);
-        states.set(key, state);
+        state = stateOf(registered.get(entry.key), applied);
+        states.set(entry.key, state);
       }
       const row = applyDocument(state, entry, positions[order]!, referenceVersion);
-      outcomes[entry.index] = { verdict: row.verdict, position: String(row.position), problems: [] };
-      if (row.verdict === 'conflict' || row.verdict === 'rejected') {
-        outcomes[entry.index]!.problems = JSON.parse(row.problems!) as Problem[];
-        troubles.push(row);
-      } else rows.push(row);
+      if (isTrouble(row)) troubles.push({ index: entry.index, row });
+      else {
+        rows.push(row);
+        outcomes[entry.index] = { verdict: row.verdict, position: String(row.position), problems: [] };
+      }
     }
     await appendRows(client, deps.epoch, rows);
     const updates = [...states.values()].flatMap((state) =>
@@ -231,35 +257,34 @@ export function createLoader(deps: LoaderDeps) {
     await updateRegistered(client, referenceVersion, updates);
   }
 
-  async function refuse(
+  async function writeTroubles(
     client: Client,
     batch: readonly Incoming[],
     outcomes: (Outcome | undefined)[],
-    troubles: JournalRow[],
+    troubles: Trouble[],
   ): Promise<void> {
-    const refused = [...batch.entries()].filter(([, arrival]) => arrival.sale === undefined);
-    const byIndex = new Map<JournalRow, number>();
-    if (refused.length > 0) {
-      const positions = await reservePositions(client, refused.length);
-      for (const [order, [index, arrival]] of refused.entries()) {
-        const row = refusedRow(arrival, positions[order]!);
-        byIndex.set(row, index);
-        troubles.push(row);
-      }
+    for (const [index, arrival] of batch.entries())
+      if (arrival.sale === undefined) troubles.push({ index, row: refusedRow(arrival) });
+    if (troubles.length === 0) return;
+    const unplaced = troubles.filter(({ row }) => row.position === 0);
+    if (unplaced.length > 0) {
+      const positions = await reservePositions(client, unplaced.length);
+      for (const [order, { row }] of unplaced.entries()) row.position = positions[order]!;
     }
-    const rejected = troubles.filter((row) => row.verdict !== 'ignored');
-    await appendTroubles(client, deps.epoch, rejected);
+    const rows = troubles.map(({ row }) => row);
+    await appendTroubles(
+      client,
+      deps.epoch,
+      rows.filter(({ verdict }) => verdict !== 'ignored'),
+    );
     await appendRows(
       client,
       deps.epoch,
-      troubles.filter((row) => row.verdict === 'ignored'),
+      rows.filter(({ verdict }) => verdict === 'ignored'),
     );
-    for (const [row, index] of byIndex) {
-      outcomes[index] = {
-        verdict: row.verdict,
-        position: String(row.position),
-        problems: JSON.parse(row.problems ?? '[]'),
-      };
+    for (const { index, row } of troubles) {
+      const problems = JSON.parse(row.problems ?? '[]') as Problem[];
+      outcomes[index] = { verdict: row.verdict, position: String(row.position), problems };
     }
   }
 
@@ -268,105 +293,11 @@ export function createLoader(deps: LoaderDeps) {
 
 export type Loader = ReturnType<typeof createLoader>;
 
-/** The registered sales that a document of their own version has come for, with other bytes. */
-function sameVersions(known: readonly Prepared[], registered: ReadonlyMap<string, Current>): Set<Current> {
-  const found = new Set<Current>();
-  for (const { arrival, placeScope, contentHash } of known) {
-    const current = registered.get(saleKey(arrival.sale, placeScope));
-    if (current?.version === arrival.sale.version && !current.contentHash.equals(contentHash))
-      found.add(current);
-  }
-  return found;
-}
-
-/** What the registry will say of a sale once the documents so far are applied. */
-type SaleState = {
-  current: Current;
-  contribution: Contribution | null;
-  document: Buffer | null;
-  update: Update | undefined;
-};
-
-function stateOf(
-  current: Current | undefined,
-  applied: Map<number, { contribution: Contribution | null; document: Buffer | null }>,
-): SaleState {
-  if (current === undefined) throw new Error('a sale that could not be inserted is not in the registry');
-  const last = applied.get(current.journalPosition);
-  if (last === undefined)
-    throw new Error(`journal row ${current.journalPosition} of a registered sale is missing`);
-  return { current, contribution: last.contribution, document: last.document, update: undefined };
-}
-
-function firstOfEachSale(prepared: readonly Prepared[]): Prepared[] {
-  const seen = new Set<string>();
-  return prepared.filter((entry) => {
-    const key = saleKey(entry.arrival.sale, entry.placeScope);
-    if (seen.has(key)) return false;
-    seen.add(key);
-    return true;
-  });
-}
-
-/** Decides on one document of a known sale, moves the state and answers the journal row. */
-function applyDocument(
-  state: SaleState,
-  entry: Prepared,
-  position: number,
-  referenceVersion: number,
-): JournalRow {
-  const { arrival } = entry;
-  const decision = decideVerdict(
-    state.current,
-    {
-      version: arrival.sale.version,
-      contentHash: entry.contentHash,
-      placeId: arrival.sale.placeId,
-      boundPlaceId: arrival.boundPlaceId,
-      source: arrival.source,
-    },
-    () => isSameContent(state, arrival),
-  );
-  const row: JournalRow = {
-    position,
-    arrival,
-    verdict: decision.verdict,
-    problems: 'problem' in decision ? JSON.stringify([decision.problem]) : undefined,
-    contributions: undefined,
-    saleSeq: undefined,
-    referenceVersion: undefined,
-    keepBody: decision.verdict !== 'duplicate',
-  };
-  if (decision.verdict !== 'corrected') return row;
-  const saleSeq = state.current.saleSeq + 1;
-  const signed = [
-    ...(state.contribution === null ? [] : [negated(state.contribution)]),
-    ...(entry.contribution === null ? [] : [entry.contribution]),
-  ];
-  row.problems = flagsText(arrival) ?? undefined;
-  row.contributions = signed.length === 0 ? undefined : JSON.stringify(signed);
-  row.saleSeq = saleSeq;
-  row.referenceVersion = referenceVersion;
-  state.update = { prepared: entry, position, saleSeq };
-  state.contribution = entry.contribution;
-  state.document = arrival.body;
-  state.current = {
-    ...state.current,
-    version: arrival.sale.version,
-    contentHash: entry.contentHash,
-    canonicalHash: entry.canonicalHash,
-    placeId: arrival.sale.placeId,
-    journalPosition: position,
-    saleSeq,
-  };
-  return row;
-}
-
-function refusedRow(arrival: Incoming, position: number): JournalRow {
+function refusedRow(arrival: Incoming): JournalRow {
   const verdict: Verdict = arrival.sale === undefined ? arrival.verdict : 'rejected';
   const problems = arrival.sale === undefined ? arrival.problems : [];
   return {
-    position,
+    position: 0,
     arrival,
     verdict,
     problems: problems.length === 0 ? undefined : JSON.stringify(problems),
@@ -375,19 +306,4 @@ function refusedRow(arrival: Incoming, position: number): JournalRow {
     referenceVersion: undefined,
     keepBody: true,
   };
-}
-
-function isSameContent(state: SaleState, arrival: Incoming): boolean {
-  const { canonicalHash: known } = state.current;
-  if (known !== null) return canonicalHash(arrival.originalBody ?? arrival.body)?.equals(known) ?? false;
-  return state.document !== null && sameValues(state.document, arrival.body);
-}
-
-/** Equal as parsed values: key order and the spelling of numbers do not matter, unknown fields do. */
-function sameValues(stored: Buffer, arrived: Buffer): boolean {
-  try {
-    return isDeepStrictEqual(JSON.parse(stored.toString('utf8')), JSON.parse(arrived.toString('utf8')));
-  } catch {
-    return false;
-  }
 }

@@ -1,12 +1,15 @@
 import { binaryColumn, type Client, sparseColumn } from '../base/db.ts';
+import { epochDay } from '../base/time.ts';
 import type { Contribution } from '../sales/contribution.ts';
 import type { Incoming, Sale } from '../sales/sale.ts';
-import { originColumns, resolvedColumns } from './journal.ts';
+import { type JournalRow, originColumns, resolvedColumns } from './journal.ts';
 
 /** A sale ready to be loaded: what it adds was computed with one version of the reference history. */
 export type Prepared = {
   index: number;
   arrival: Incoming & { sale: Sale };
+  /** See `saleKey`. */
+  key: string;
   contentHash: Buffer;
   /** Of the document as it came, where a person was taken out of it; else null. */
   canonicalHash: Buffer | null;
@@ -28,83 +31,100 @@ export type Current = {
   businessDate: string;
 };
 
-export function saleKey(sale: Sale, placeScope: string): string {
-  return `${sale.sourceId}\u0000${sale.source}\u0000${placeScope}`;
+export function saleKey(sourceId: string, source: string, placeScope: string): string {
+  return `${sourceId}\u0000${source}\u0000${placeScope}`;
 }
+
+/** The documents of one sale in a batch, in their order, as they are journaled where nobody registered it before. */
+export type FreshSale = {
+  /** What became of each; conflicts and rejections are left out, since they are journaled another way. */
+  rows: { prepared: Prepared; row: JournalRow }[];
+  /** Among them the one that the registry then points at. */
+  current: JournalRow;
+};
 
 const insertFresh = `
   with input as materialized (
     select i.*, nextval('stg.journal_position') as position
     from unnest($1::int4[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::text[], $8::text[],
-        $9::text[], $10::timestamptz[], $11::jsonb[], $24::int4[], $13::jsonb[], $14::bytea[], $15::text[],
-        $16::text[], $17::int8[], $20::bytea[], $21::text[], $22::int4[], $23::int8[])
+        $9::date[], $10::timestamptz[], $11::jsonb[], $12::int4[], $14::jsonb[], $15::bytea[], $16::text[],
+        $17::text[], $18::int8[], $19::bytea[], $20::text[], $21::int4[], $22::int8[], $23::int4[], $24::int4[],
+        $25::text[], $26::bool[])
       as i(index, source, place_scope, source_id, version, content_hash, status, place_id, business_date, received_at,
         problems, resolved_number, contributions, document, content_type, token_id, replay_of, canonical_hash,
-        topic, partition, "offset")
+        topic, partition, "offset", sale, sale_seq, verdict, is_passing)
   ),
   fresh as (
     insert into stg.sale (source, place_scope, source_id, version, content_hash, canonical_hash, journal_position,
       journal_at, sale_seq, status, place_id, business_date, reference_version)
-    select source, place_scope, source_id, version, content_hash, canonical_hash, position, received_at, 1, status, place_id,
-      business_date::date, $19
+    select source, place_scope, source_id, version, content_hash, canonical_hash, position, received_at, sale_seq, status,
+      place_id, business_date, $28
     from input
+    where is_passing is null
     order by source_id, source, place_scope
     on conflict do nothing
     returning journal_position
   ),
+  unknown as materialized (
+    select i.sale from input as i join fresh as f on f.journal_position = i.position
+  ),
   written as (
     insert into stg.journal (position, epoch, received_at, source, source_id, version, sale_seq, verdict, place_id,
       problems, resolved, contributions, reference_version, document, content_type, token_id, replay_of, topic, partition, "offset")
-    select i.position, $18, i.received_at, i.source, i.source_id, i.version, 1, 'accepted', i.place_id,
-      i.problems, ($12::jsonb[])[i.resolved_number], i.contributions, $19, i.document, i.content_type, i.token_id, i.replay_of,
-      i.topic, i.partition, i."offset"
-    from input as i join fresh as f on f.journal_position = i.position
+    select i.position, $27, i.received_at, i.source, i.source_id, i.version, nullif(i.sale_seq, 0), coalesce(i.verdict, 'accepted'),
+      i.place_id, i.problems, ($13::jsonb[])[i.resolved_number], i.contributions, case when i.sale_seq > 0 then $28::bigint end,
+      i.document, i.content_type, i.token_id, i.replay_of, i.topic, i.partition, i."offset"
+    from input as i join unknown as u on u.sale = i.sale
   )
-  select i.index, i.position from input as i join fresh as f on f.journal_position = i.position`;
+  select i.index, i.position from input as i join unknown as u on u.sale = i.sale`;
 
 /**
- * Registers the sales that nobody registered before and journals them as accepted, in one statement; each
- * sale may stand in the list once. Answers the journal position by index; a sale that is missing in the
- * answer is known already.
+ * Registers the sales that nobody registered before and journals their documents, in one statement. Answers the
+ * journal position by the document's index; a sale whose documents are missing in the answer is known already.
  */
 export async function registerFresh(
   client: Client,
   epoch: number,
   referenceVersion: number,
-  sales: readonly Prepared[],
+  sales: readonly FreshSale[],
 ): Promise<Map<number, number>> {
-  const arrivals = sales.map((prepared) => prepared.arrival);
+  const list = sales.flatMap(({ rows, current }, sale) =>
+    rows.map(({ prepared, row }) => ({ prepared, row, sale, isPassing: row === current ? null : false })),
+  );
+  const arrivals = list.map(({ prepared }) => prepared.arrival);
   const [resolved, resolvedNumbers] = resolvedColumns(arrivals);
   const { rows } = await client.query<{ index: number; position: number }>({
     name: 'register-fresh',
     text: insertFresh,
     values: [
-      binaryColumn('int4', sales, (prepared) => prepared.index),
+      binaryColumn('int4', list, ({ prepared }) => prepared.index),
       binaryColumn('text', arrivals, (arrival) => arrival.source),
-      binaryColumn('text', sales, (prepared) => prepared.placeScope),
+      binaryColumn('text', list, ({ prepared }) => prepared.placeScope),
       binaryColumn('text', arrivals, (arrival) => arrival.sale.sourceId),
       binaryColumn('text', arrivals, (arrival) => arrival.sale.version),
-      binaryColumn('bytea', sales, (prepared) => prepared.contentHash),
+      binaryColumn('bytea', list, ({ prepared }) => prepared.contentHash),
       binaryColumn('text', arrivals, (arrival) => arrival.sale.status),
       binaryColumn('text', arrivals, (arrival) => arrival.sale.placeId),
-      binaryColumn('text', sales, (prepared) => prepared.businessDate),
+      binaryColumn('date', list, ({ prepared }) => epochDay(prepared.businessDate)),
       binaryColumn('timestamptz', arrivals, (arrival) => arrival.receivedAtMs),
-      sparseColumn('jsonb', arrivals, flagsText),
+      sparseColumn('jsonb', list, ({ row }) => row.problems),
+      resolvedNumbers,
       resolved,
-      binaryColumn('jsonb', sales, (prepared) =>
-        prepared.contribution ? `[${JSON.stringify(prepared.contribution)}]` : null,
-      ),
-      binaryColumn('bytea', arrivals, (arrival) => arrival.body),
+      sparseColumn('jsonb', list, ({ row }) => row.contributions),
+      binaryColumn('bytea', list, ({ row }) => (row.keepBody ? row.arrival.body : null)),
       binaryColumn('text', arrivals, (arrival) => arrival.contentType),
       binaryColumn('text', arrivals, (arrival) => arrival.tokenId),
       sparseColumn('int8', arrivals, (arrival) =>
         arrival.replayOf === undefined ? null : Number(arrival.replayOf),
       ),
+      sparseColumn('bytea', list, ({ prepared }) => prepared.canonicalHash),
+      ...originColumns(arrivals),
+      binaryColumn('int4', list, ({ sale }) => sale),
+      binaryColumn('int4', list, ({ row }) => row.saleSeq ?? 0),
+      sparseColumn('text', list, ({ row }) => (row.verdict === 'accepted' ? null : row.verdict)),
+      sparseColumn('bool', list, ({ isPassing }) => isPassing),
       epoch,
       referenceVersion,
-      sparseColumn('bytea', sales, (prepared) => prepared.canonicalHash),
-      ...originColumns(arrivals),
-      resolvedNumbers,
     ],
   });
   return new Map(rows.map((row) => [row.index, row.position]));
@@ -150,12 +170,13 @@ export async function lockRegistered(
     text: lockKnown,
     values: [binaryColumn('text', sales, (prepared) => prepared.arrival.sale.sourceId)],
   });
-  const asked = new Set(sales.map((prepared) => saleKey(prepared.arrival.sale, prepared.placeScope)));
-  const found = rows.map((row): [string, Current] => [
-    `${row.source_id}\u0000${row.source}\u0000${row.place_scope}`,
-    currentOf(row),
-  ]);
-  return new Map(found.filter(([key]) => asked.has(key)));
+  const asked = new Set(sales.map(({ key }) => key));
+  const found = new Map<string, Current>();
+  for (const row of rows) {
+    const key = saleKey(row.source_id, row.source, row.place_scope);
+    if (asked.has(key)) found.set(key, currentOf(row));
+  }
+  return found;
 }
 
 const readApplied = `

@@ -168,19 +168,52 @@ test('two loaders with the same sales in any order: each sale once, the highest 
   assert.equal(rows[0].receipts, 200);
 });
 
-test('documents of one sale within one batch are applied in their order', async () => {
-  const outcomes = await loader.load([
-    parse({ transaction_id: 'same', revision: 1 }),
-    parse({ transaction_id: 'same', revision: 0 }),
-    parse({ transaction_id: 'same', revision: 1 }),
-    parse({ transaction_id: 'same', revision: 3 }),
-    parse({ transaction_id: 'same', revision: 2 }),
-    parse({ transaction_id: 'same', revision: 3, note: 'other' }),
-  ]);
+test('documents of one sale are applied in their order, in one batch as one by one, and stored alike', async () => {
+  const history = (id: string) => [
+    parse({ transaction_id: id, revision: 1 }),
+    parse({ transaction_id: id, revision: 0 }),
+    parse({ transaction_id: id, revision: 1 }),
+    parse({ transaction_id: id, revision: 3, place_id: 'place-2' }),
+    parse({ transaction_id: id, revision: 2 }),
+    parse({ transaction_id: id, revision: 3, note: 'other' }),
+    parse({ transaction_id: id, revision: 3, note: 'other' }),
+  ];
+  const together = await loader.load(history('together'));
   assert.deepEqual(
-    outcomes.map((outcome) => outcome.verdict),
-    ['accepted', 'stale', 'duplicate', 'corrected', 'stale', 'conflict'],
+    together.map(({ verdict }) => verdict),
+    ['accepted', 'stale', 'duplicate', 'corrected', 'stale', 'conflict', 'conflict'],
   );
+  assert.equal(together[6]!.position, together[5]!.position);
+  assert.equal(
+    together[5]!.problems[0]!.code,
+    (await loader.load([history('together')[5]!]))[0]!.problems[0]!.code,
+  );
+  const [first, ...others] = history('in-two');
+  const inTwo = [...(await loader.load([first!])), ...(await loader.load(others))];
+  const single = [];
+  for (const document of history('single')) single.push(...(await loader.load([document])));
+  const stored = async (id: string, outcomes: readonly { position: string }[]) => {
+    const positions = outcomes.map(({ position }) => position);
+    const { rows: journal } = await database.pool.query({
+      text: `select verdict, version, sale_seq, place_id, document is not null as has_document, reference_version, content_type,
+          replace(contributions::text, '"got": ' || (contributions->0->>'got'), '') as contributions,
+          array_positions($2::text[], position::text) as outcomes
+        from stg.journal where source_id = $1 order by position`,
+      values: [id, positions],
+    });
+    const { rows: registered } = await database.pool.query({
+      text: `select r.version, r.status, r.place_id, r.business_date, r.sale_seq, r.reference_version, j.sale_seq as applied
+        from stg.sale as r join stg.journal as j on j.position = r.journal_position and j.received_at = r.journal_at
+        where r.source_id = $1`,
+      values: [id],
+    });
+    return JSON.parse(JSON.stringify({ journal, registered }).replaceAll(id, 'id'));
+  };
+  const alone = await stored('single', single);
+  assert.equal(alone.journal.length, 6);
+  assert.equal(alone.registered[0].sale_seq, 2);
+  assert.deepEqual(await stored('together', together), alone);
+  assert.deepEqual(await stored('in-two', inTwo), alone);
 });
 
 test('past the bound of the tail loading waits, and then says so', async () => {
