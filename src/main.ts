@@ -18,7 +18,7 @@ import { startCommand } from './commands/start.ts';
 import { tokenCommand } from './commands/token.ts';
 
 // Batches outlive the young generation and then die: V8 would let three times what lives pile up before it looks.
-setFlagsFromString('--heap-growing-percent=80');
+setFlagsFromString('--heap-growing-percent=150');
 
 const program = new Command('tillstream')
   .description('takes in every sale a business makes and turns them into live numbers that can be trusted')

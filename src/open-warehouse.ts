@@ -66,8 +66,10 @@ const poolConnections = 16;
 const foldIdleMs = 200;
 /** The tail of so long is read with every answer; a step of few rows costs nearly as much as one of many. */
 const foldRestMs = 100;
+const longestFoldRestMs = 1_000;
 /** Nobody adds up what the customers are behind, so they can wait for more rows; still under a second. */
 const customersRestMs = 150;
+const longestCustomersRestMs = 600;
 const rollUpIdleMs = 1_000;
 const dayMs = 86_400_000;
 const longestSettleMs = 60_000;
@@ -197,10 +199,16 @@ function countSent(stream: Stream, metrics: Metrics): Stream {
 }
 
 function countOutcomes(metrics: Metrics, batch: readonly Incoming[], outcomes: readonly Outcome[]): void {
-  for (const [index, { verdict }] of outcomes.entries()) {
+  const counts = new Map<string, Map<string, number>>();
+  for (let index = 0; index < batch.length; index++) {
     const topic = batch[index]!.origin?.topic ?? 'direct';
-    metrics.messages.inc({ role: 'processor', topic, direction: 'in', verdict });
+    const { verdict } = outcomes[index]!;
+    const ofTopic = counts.get(topic) ?? new Map<string, number>();
+    counts.set(topic, ofTopic.set(verdict, (ofTopic.get(verdict) ?? 0) + 1));
   }
+  for (const [topic, ofTopic] of counts)
+    for (const [verdict, count] of ofTopic)
+      metrics.messages.inc({ role: 'processor', topic, direction: 'in', verdict }, count);
 }
 
 /** Where daily files go, in either mode: straight into the warehouse, past the stream. */
@@ -249,7 +257,7 @@ function startFollowers(
   lifecycle: Lifecycle,
 ): Follower[] {
   const { log, metrics } = options;
-  const rhythm = { log, idleMs: foldIdleMs, restMs: foldRestMs };
+  const rhythm = { log, idleMs: foldIdleMs, restMs: foldRestMs, longestRestMs: longestFoldRestMs };
   const folding = startFollower({ ...rhythm, name: 'fold', step: fold.step, fullStep: fold.rowsPerStep });
   lifecycle.onStop('fold', () => folding.stop());
   const counting = startFollower({
@@ -258,6 +266,7 @@ function startFollowers(
     step: customers.step,
     fullStep: customers.rowsPerStep,
     restMs: customersRestMs,
+    longestRestMs: longestCustomersRestMs,
   });
   lifecycle.onStop('customers', () => counting.stop());
   const rollUp = createRollUp({ pool, log, metrics });

@@ -53,6 +53,7 @@ const patienceMs = 5 * 60_000;
 const firstPauseMs = 100;
 const longestPauseMs = 5_000;
 const keptReasons = 1_000;
+const keepEveryMs = 500;
 
 /**
  * Sends the documents of a file through the same path as every other. Each is known by its id, so a second
@@ -94,6 +95,7 @@ class ImportRun {
   private readonly inFlight: Promise<Sent>[] = [];
   private batch: Imported[] = [];
   private batchBytes = 0;
+  private keepsNextMs = 0;
   /** Of the first document that shows its kind: what shows none is taken for one of those. */
   private firstSource: Source | undefined;
 
@@ -222,8 +224,11 @@ class ImportRun {
     });
   }
 
-  /** What cannot be kept on the way is done again by the next run, which doubles nothing. */
+  /** Once in a while: what is not kept on the way is done again by the next run, which doubles nothing. */
   private async keepProgress(): Promise<void> {
+    const nowMs = this.deps.clock.nowMs();
+    if (nowMs < this.keepsNextMs) return;
+    this.keepsNextMs = nowMs + keepEveryMs;
     await this.writeProgress(false).catch(() => {});
   }
 

@@ -13,10 +13,14 @@ export type FollowerOptions = {
   /** Does a bounded piece of work and answers how much; it is called again at once until that is 0. */
   step: () => Promise<number>;
   idleMs: number;
-  /** What a whole step does. After less than that there is a rest of `restMs`: many small steps cost much more. */
+  /** What a whole step does. After less than that there is a rest: many small steps cost much more. */
   fullStep?: number;
+  /** At least; after a step that took long, which more rows hardly make longer, several times as long as it took. */
   restMs?: number;
+  longestRestMs?: number;
 };
+
+const restsPerStep = 4;
 
 const longestPauseMs = 5_000;
 
@@ -57,15 +61,22 @@ export function startFollower(options: FollowerOptions): Follower {
     });
   }
 
+  function restAfter(tookMs: number): number {
+    const { restMs = 0, longestRestMs = restMs } = options;
+    return Math.min(Math.max(tookMs * restsPerStep, restMs), longestRestMs);
+  }
+
   async function run(): Promise<void> {
     let failures = 0;
     while (!stopped) {
       poked = false;
       try {
+        const startedMs = performance.now();
         const done = await options.step();
+        const tookMs = performance.now() - startedMs;
         failures = 0;
         if (done === 0) await pause(options.idleMs);
-        else if (done < (options.fullStep ?? 0)) await rest(options.restMs ?? 0);
+        else if (done < (options.fullStep ?? 0)) await rest(restAfter(tookMs));
       } catch (error) {
         failures++;
         if (failures === 1 || failures % 10 === 0)
