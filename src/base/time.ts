@@ -44,12 +44,22 @@ function isDate(text: string): boolean {
 
 /** Splits an ISO 8601 date-time; null where it is not one, or names a day or an hour that does not exist. */
 export function parseTimestamp(text: string): LocalTime | null {
-  const parts = written.exec(text);
-  if (parts === null) return null;
-  if (!isDate(parts[1]!)) return null;
-  const local = `${parts[1]}T${parts[2]}${parts[3] ?? ':00'}`;
-  const zone = parts[4];
-  if (zone === undefined) return { local };
+  // What stands where is fixed up to the minutes, so the parts need not be caught: several times cheaper.
+  if (!written.test(text)) return null;
+  const date = text.slice(0, 10);
+  if (!isDate(date)) return null;
+  let end = text.length;
+  if (text[end - 1] === 'Z' || text[end - 1] === 'z') end--;
+  else {
+    const sign = Math.max(text.lastIndexOf('+'), text.lastIndexOf('-'));
+    if (sign > 10) end = sign;
+  }
+  const hasSeconds = end > 16;
+  const time = text.slice(11, end);
+  const local =
+    text[10] === 'T' && hasSeconds ? text.slice(0, end) : `${date}T${time}${hasSeconds ? '' : ':00'}`;
+  if (end === text.length) return { local };
+  const zone = text.slice(end);
   const offset =
     zone === 'z' || zone === 'Z' ? 'Z' : zone.length === 5 ? `${zone.slice(0, 3)}:${zone.slice(3)}` : zone;
   if (offset !== 'Z' && (offset.slice(1, 3) > '23' || offset.slice(4) > '59')) return null;
@@ -146,9 +156,17 @@ export function zonedInstantMs(time: LocalTime): number {
   return Date.parse(`${time.local.slice(0, 23)}${time.offset ?? 'Z'}`);
 }
 
-/** Days since the epoch of `2024-02-07`, and back. */
+const epochDays = new Map<string, number>();
+
+/** Days since the epoch of `2024-02-07`, and back. Remembered: a batch asks for the same few dates thousands of times. */
 export function epochDay(date: string): number {
-  return Date.parse(`${date}T00:00:00Z`) / 86_400_000;
+  let day = epochDays.get(date);
+  if (day === undefined) {
+    day = Date.parse(`${date}T00:00:00Z`) / 86_400_000;
+    if (epochDays.size >= rememberedDates) epochDays.clear();
+    epochDays.set(date, day);
+  }
+  return day;
 }
 export function dateOfEpochDay(day: number): string {
   return new Date(day * 86_400_000).toISOString().slice(0, 10);

@@ -1,6 +1,7 @@
 import { binaryColumn, type Client } from '../base/db.ts';
+import { epochDay } from '../base/time.ts';
 import type { CounterMoves, DayMove, SaleMove } from './gather-counts.ts';
-import { dayNumber, writeUniqueCustomers } from './unique-customers.ts';
+import { writeUniqueCustomers } from './unique-customers.ts';
 
 /** The tables that readers see, and the ones that a rebuild fills beside them. */
 export type CounterSchema = 'cdm' | 'cdm_next';
@@ -171,7 +172,7 @@ async function writeDays(client: Client, name: string, text: string, rows: reado
     values: [
       binaryColumn('int4', rows, ({ moves }) => moves.userNo),
       binaryColumn('int4', rows, ({ moves }) => moves.keyNo),
-      binaryColumn('int4', rows, ({ day }) => dayNumber(day.date)),
+      binaryColumn('int4', rows, ({ day }) => epochDay(day.date)),
       ...figureColumns(rows.map(({ day }) => day)),
     ],
   });

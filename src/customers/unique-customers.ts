@@ -7,20 +7,6 @@ import type { CounterMoves, DayMove } from './gather-counts.ts';
 export const allTime = '1900-01-01';
 const periodKinds = ['day', 'week', 'month', 'year', 'all'] as const;
 
-const dayNumbers = new Map<string, number>();
-const rememberedDays = 10_000;
-
-/** Days since the epoch, remembered: a batch asks for the same few dates thousands of times. */
-export function dayNumber(date: string): number {
-  let day = dayNumbers.get(date);
-  if (day === undefined) {
-    day = epochDay(date);
-    if (dayNumbers.size >= rememberedDays) dayNumbers.clear();
-    dayNumbers.set(date, day);
-  }
-  return day;
-}
-
 /** The first days of the periods that a business date lies in, in the order of `periodKinds`. */
 function periodsOf(date: string): string[] {
   const day = epochDay(date);
@@ -29,26 +15,32 @@ function periodsOf(date: string): string[] {
   return [date, monday, `${date.slice(0, 7)}-01`, `${date.slice(0, 4)}-01-01`, allTime];
 }
 
+type Bounds = ReturnType<typeof boundsOf>;
+
+/** In days since the epoch; an end is no longer of its period. */
+function boundsOf(date: string) {
+  const [day, week, month, year] = periodsOf(date).map(epochDay) as [number, number, number, number];
+  const following = Number(date.slice(0, 4)) + 1;
+  const monthEnd = epochDay(`${dateOfEpochDay(month + 31).slice(0, 7)}-01`);
+  return { day, week, month, monthEnd, year, yearEnd: epochDay(`${following}-01-01`) };
+}
+
 // Looked up per counter and date (`lateral`), over all currencies; the counter has this batch in it already.
 const readBefore = (schema: CounterSchema) => `
   select i.number, coalesce(b.by_day, 0)::int8 as by_day, coalesce(b.by_week, 0)::int8 as by_week,
     coalesce(b.by_month, 0)::int8 as by_month, coalesce(b.by_year, 0)::int8 as by_year,
     coalesce((select sum(c.orders) from ${schema}.user_counter as c
       where c.user_no = i.user_no and c.key_no = i.key_no), 0)::int8 - i.orders as by_all
-  from unnest($1::int4[], $2::int4[], $3::int4[], $4::int4[], $5::int4[], $6::int4[], $7::int8[])
-    as n(number, user_no, key_no, day, week, year, orders)
-  cross join lateral (
-    select n.number, n.user_no, n.key_no, n.orders, date '1970-01-01' + n.day as period,
-      date '1970-01-01' + n.week as week, date '1970-01-01' + n.year as year
-  ) as i
+  from unnest($1::int4[], $2::int4[], $3::int4[], $4::date[], $5::date[], $6::date[], $7::date[], $8::date[], $9::date[], $10::int8[])
+    as i(number, user_no, key_no, period, week, month, month_end, year, year_end, orders)
   cross join lateral (
     select sum(d.orders) filter (where d.period = i.period) as by_day,
       sum(d.orders) filter (where d.period between i.week and i.week + 6) as by_week,
-      sum(d.orders) filter (where date_trunc('month', d.period) = date_trunc('month', i.period)) as by_month,
-      sum(d.orders) filter (where d.period >= i.year and d.period < i.year + interval '1 year') as by_year
+      sum(d.orders) filter (where d.period >= i.month and d.period < i.month_end) as by_month,
+      sum(d.orders) filter (where d.period >= i.year and d.period < i.year_end) as by_year
     from ${schema}.user_day as d
     where d.user_no = i.user_no and d.key_no = i.key_no
-      and d.period >= least(i.year, i.week) and d.period <= greatest(i.year + 365, i.week + 6)
+      and d.period >= least(i.year, i.week) and d.period <= greatest(i.year_end, i.week + 6)
   ) as b`;
 
 const addCustomers = (schema: CounterSchema) => `
@@ -169,9 +161,9 @@ async function readBeforeOf(
   asked: readonly { moves: CounterMoves; date: string; allOrders: number }[],
 ): Promise<Before[]> {
   if (asked.length === 0) return [];
-  const byDate = new Map<string, number[]>();
-  const periods = asked.map(({ date }) => {
-    const days = byDate.get(date) ?? periodsOf(date).map(epochDay);
+  const byDate = new Map<string, Bounds>();
+  const bounds = asked.map(({ date }) => {
+    const days = byDate.get(date) ?? boundsOf(date);
     byDate.set(date, days);
     return days;
   });
@@ -182,9 +174,12 @@ async function readBeforeOf(
       binaryColumn('int4', [...asked.keys()], (number) => number),
       binaryColumn('int4', asked, ({ moves }) => moves.userNo),
       binaryColumn('int4', asked, ({ moves }) => moves.keyNo),
-      binaryColumn('int4', periods, ([day]) => day),
-      binaryColumn('int4', periods, ([, week]) => week),
-      binaryColumn('int4', periods, ([, , , year]) => year),
+      binaryColumn('date', bounds, ({ day }) => day),
+      binaryColumn('date', bounds, ({ week }) => week),
+      binaryColumn('date', bounds, ({ month }) => month),
+      binaryColumn('date', bounds, ({ monthEnd }) => monthEnd),
+      binaryColumn('date', bounds, ({ year }) => year),
+      binaryColumn('date', bounds, ({ yearEnd }) => yearEnd),
       binaryColumn('int8', asked, ({ allOrders }) => allOrders),
     ],
   });

@@ -34,7 +34,7 @@ const keyOf = (kind: string, id: string) => `${kind} ${id}`;
 
 /** The reference history in memory; a snapshot is immutable, a refresh reads only what changed. */
 export function createReference(deps: { pool: Database; log: Log }): Reference {
-  let histories = new Map<string, unknown>();
+  let histories: Histories = { place: new Map(), product: new Map(), restaurant: new Map() };
   let current = snapshotOf(0, lookupIn(histories));
   let reading: Promise<ReferenceSnapshot> | undefined;
   let following: Promise<ReferenceSnapshot> | undefined;
@@ -43,8 +43,12 @@ export function createReference(deps: { pool: Database; log: Log }): Reference {
     const { rows } = await deps.pool.query<ChangeRow>({ text: readChanges, values: [current.version] });
     const version = rows[0]!.newest;
     if (version === current.version) return current;
-    const next = new Map(histories);
-    for (const [key, changes] of groupChanges(rows)) next.set(key, builders[changes[0]!.kind!](changes));
+    const { place, product, restaurant } = histories;
+    const next = { place: new Map(place), product: new Map(product), restaurant: new Map(restaurant) };
+    for (const changes of groupChanges(rows).values()) {
+      const { kind, id } = changes[0]!;
+      next[kind!].set(id, builders[kind!](changes));
+    }
     histories = next;
     current = snapshotOf(version, lookupIn(next));
     return current;
@@ -78,9 +82,15 @@ function groupChanges(rows: readonly ChangeRow[]): Map<string, ChangeRow[]> {
   return Map.groupBy(changes, (row) => keyOf(row.kind!, row.id));
 }
 
-function lookupIn(histories: ReadonlyMap<string, unknown>): Lookup {
-  const find = (kind: Kind) => (id: string) => histories.get(keyOf(kind, id));
-  return { place: find('place'), product: find('product'), restaurant: find('restaurant') } as Lookup;
+/** A map each: every line of every sale is looked up, and an id with its kind would be a new string each time. */
+type Histories = Record<Kind, Map<string, unknown>>;
+
+function lookupIn({ place, product, restaurant }: Histories): Lookup {
+  return {
+    place: (id: string) => place.get(id),
+    product: (id: string) => product.get(id),
+    restaurant: (id: string) => restaurant.get(id),
+  } as Lookup;
 }
 
 function snapshotOf(version: number, lookup: Lookup): ReferenceSnapshot {
