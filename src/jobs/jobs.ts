@@ -172,10 +172,11 @@ export async function createJobs(deps: {
       });
     },
     async retry(queue, id) {
-      await boss.retry(queue, id);
-      await boss.resume(queue, id);
+      const retried = await boss.retry(queue, id);
+      const resumed = await boss.resume(queue, id);
       const { rows } = await boss.getDb().executeSql(startNow, [queue, id]);
-      return rows.length > 0;
+      // A worker may have taken it, and even be done, before the last statement found it waiting.
+      return retried.affected + resumed.affected + rows.length > 0;
     },
     async pending(queue) {
       const { rows } = await boss.getDb().executeSql(countPending, [queue]);

@@ -79,13 +79,16 @@ test('one that fails is tried again, others do not wait for it', async () => {
   await database.pool.query('delete from pgboss.job');
   const jobs = await start();
   const tried: string[] = [];
+  const bothWait = Promise.withResolvers<void>();
   await jobs.work(queue, async ({ id }) => {
+    await bothWait.promise;
     tried.push(id as string);
     if (id === 'hard' && tried.length < 3) throw new Error('not yet');
     return {};
   });
   await enqueue(jobs, 'hard');
   await enqueue(jobs, 'easy');
+  bothWait.resolve();
   await drained();
   assert.deepEqual(tried, ['hard', 'easy', 'hard']);
   await jobs.stop();

@@ -163,13 +163,27 @@ test('of a scheduled job one waits or runs in all programs together; one that fa
   assert.equal(most, 1);
 });
 
+test('a job that a worker takes up at once was tried again all the same', async () => {
+  const id = (await enqueue('apply-tag-rule'))!;
+  await database.pool.query("update pgboss.job set state = 'failed' where id = $1", [id]);
+  await database.pool.query(`
+    create function take_up() returns trigger language plpgsql as $$ begin new.state = 'active'; return new; end $$;
+    create trigger take_up before update on pgboss.job for each row when (old.state = 'failed') execute function take_up()`);
+  const retried = await call('POST', `/api/jobs/${id}/retry`);
+  await database.pool.query('drop function take_up cascade');
+  assert.deepEqual([retried.status, retried.body.state], [202, 'active']);
+  assert.equal((await call('POST', `/api/jobs/${id}/retry`)).status, 409);
+});
+
 test('schedules tell when they run next, and what is done is kept as long as it is said', async () => {
   for (const program of programs) await program.schedule('snapshot', '0 * * * *', 'Asia/Tokyo');
+  const nextHour = () => new Date(Math.floor(Date.now() / 3_600_000 + 1) * 3_600_000).toISOString();
+  const before = nextHour();
   const { schedules } = await get('/api/jobs/');
-  const next = new Date(Math.floor(Date.now() / 3_600_000 + 1) * 3_600_000).toISOString();
-  assert.deepEqual(schedules, [
-    { queue: 'snapshot', cron: '0 * * * *', time_zone: 'Asia/Tokyo', next_run: next },
-  ]);
+  const [{ next_run: next, ...schedule }] = schedules;
+  assert.deepEqual(schedule, { queue: 'snapshot', cron: '0 * * * *', time_zone: 'Asia/Tokyo' });
+  assert.ok([before, nextHour()].includes(next), next);
+  assert.equal(schedules.length, 1);
   const { rows } = await database.pool.query(
     "select deletion_seconds as seconds from pgboss.queue where name = 'audit'",
   );
