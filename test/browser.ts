@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { findBuild } from '../src/dashboard/find-build.ts';
+import { noonZone } from './noon.ts';
 
 const executable = process.env.CHROMIUM_PATH || '/usr/bin/chromium';
 const switches = [
@@ -46,6 +47,7 @@ export async function startTestBrowser(): Promise<TestBrowser> {
 async function openPage(browser: Browser, options: BrowserContextOptions = {}): Promise<WatchedPage> {
   const context = await browser.newContext({
     ...{ viewport: { width: 1280, height: 800 }, locale: 'en-US', reducedMotion: 'reduce' },
+    timezoneId: noonZone,
     ...options,
   });
   const page = await context.newPage();

@@ -12,6 +12,7 @@ import type { ProgramRole } from '../../src/roles.ts';
 import { type Program, startProgram } from '../../src/start-program.ts';
 import { readLive } from '../analytics/live-events.ts';
 import { freePort } from '../kafka.ts';
+import { noonTime, noonZone } from '../noon.ts';
 import { createTestDatabase, type TestDatabase } from '../postgres.ts';
 import { adminToken, receipt } from '../program.ts';
 import { type Gateway, startGateway, whyNoGateway } from './gateway.ts';
@@ -29,7 +30,7 @@ before(async () => {
   database = await createTestDatabase();
   const start = (roles: ProgramRole[]) => {
     const env = { DATABASE_URL: database.connectionString, DATA_DIR: dataDir, ADMIN_TOKEN: adminToken };
-    const config = readConfig({ ...env, PORT: '0', TRUST_PROXY: 'true' });
+    const config = readConfig({ ...env, PORT: '0', TRUST_PROXY: 'true', DEFAULT_TIME_ZONE: noonZone });
     return startProgram({ config, log: createLog('silent'), roles });
   };
   // Neither has the routes of the other, so a request that is sent the wrong way finds nothing.
@@ -164,10 +165,7 @@ test('what a client says of itself is not passed on, and events are passed on as
 test('a receipt is told to whoever listens at the gateway', { skip }, async () => {
   const reader = await readLive(gateway.address, { authorization }, '/api/consumer/stream/');
   await reader.until(({ events }) => events.length === 1);
-  const sent = receipt({
-    ...{ transaction_id: 'live', place_id: 'live' },
-    timestamp: new Date().toISOString().slice(0, 19),
-  });
+  const sent = receipt({ transaction_id: 'live', place_id: 'live', timestamp: noonTime() });
   assert.equal((await call('POST', '/api/checks/', sent)).status, 202);
   await reader.until(({ places }) => places.get('live RUB')?.receipts === 1);
   reader.leave();

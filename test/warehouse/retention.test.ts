@@ -5,14 +5,16 @@ import { createMetrics } from '../../src/base/metrics.ts';
 import { type RetentionDays, readConfig } from '../../src/config.ts';
 import { applyRetention } from '../../src/warehouse/retention.ts';
 import { takeSnapshot } from '../../src/warehouse/take-snapshot.ts';
+import { noonDate, noonTime, noonZone } from '../noon.ts';
 import { receipt, startTestProgram, type TestProgram } from '../program.ts';
 
 let tested: TestProgram;
 before(async () => {
-  tested = await startTestProgram();
+  tested = await startTestProgram({ DEFAULT_TIME_ZONE: noonZone });
 });
 after(() => tested.stop());
 
+const dayMs = 86_400_000;
 const metrics = createMetrics();
 const never: RetentionDays = { outbox: 0, jobs: 0, rejectedBodies: 0, pulse: 0, snapshots: 0, deliveries: 0 };
 const apply = (days: Partial<RetentionDays>, sendsOutbox = false) =>
@@ -104,11 +106,11 @@ test('rejected documents lose their body, stay in the journal, and are known whe
 });
 
 test('the pulse goes, the audit does not miss it, and what would need it is refused instead of wrong', async () => {
-  const today = new Date().toISOString().slice(0, 10);
-  const at = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString().slice(0, 19);
+  const today = noonDate();
+  const old = noonTime(365 * dayMs);
   await tested.call('POST', '/api/checks/', [
-    receipt({ transaction_id: 'old', timestamp: at(365) }),
-    receipt({ transaction_id: 'near', timestamp: at(8) }),
+    receipt({ transaction_id: 'old', timestamp: old }),
+    receipt({ transaction_id: 'near', timestamp: noonTime(8 * dayMs) }),
   ]);
   await tested.settle();
   const compare = (comparison: string) =>
@@ -128,7 +130,7 @@ test('the pulse goes, the audit does not miss it, and what would need it is refu
   await tested.call(
     'POST',
     '/api/checks/',
-    receipt({ transaction_id: 'old', timestamp: at(365), revision: 1, payment_method: 'cash' }),
+    receipt({ transaction_id: 'old', timestamp: old, revision: 1, payment_method: 'cash' }),
   );
   await tested.settle();
   assert.deepEqual(await tested.audit(), []);
@@ -150,7 +152,7 @@ test('snapshots are forgotten behind the newest of their time, which still answe
   for (const at of times) seen.push(await figures(at));
   // The first three were ten, nine and eight days ago.
   for (const [index, at] of times.slice(0, 3).entries()) {
-    const back = new Date(at.getTime() - (10 - index) * 86_400_000);
+    const back = new Date(at.getTime() - (10 - index) * dayMs);
     for (const table of ['snapshot', 'snapshot_part', 'analytics_snapshot'])
       await tested.database.pool.query(`update cdm.${table} set taken_at = $1 where taken_at = $2`, [
         back,

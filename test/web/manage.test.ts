@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Page } from 'playwright-core';
 import { startTestBrowser, type TestBrowser, type WatchedPage, whyNoBrowser } from '../browser.ts';
+import { noonDate, noonTime, noonZone } from '../noon.ts';
 import { adminToken, receipt, startTestProgram, type TestProgram } from '../program.ts';
 
 const skip = whyNoBrowser() ?? false;
@@ -54,7 +55,10 @@ describe('the pages where things are managed', { skip }, () => {
       incoming.on('end', () => received.push(JSON.parse(text)) && outgoing.end());
     });
     await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
-    const env = { ERASURE_KEY: 'a key for erasures, of the tests only', ALLOW_PRIVATE_TARGETS: 'true' };
+    const env = {
+      ...{ ERASURE_KEY: 'a key for erasures, of the tests only', ALLOW_PRIVATE_TARGETS: 'true' },
+      DEFAULT_TIME_ZONE: noonZone,
+    };
     [tested, browser] = await Promise.all([startTestProgram(env), startTestBrowser()]);
     await call('POST', '/api/checks/', salesOfTwoDays());
     await tested.settle();
@@ -151,7 +155,7 @@ describe('the pages where things are managed', { skip }, () => {
   test('a report is asked for and becomes final under the eyes of its reader', async () => {
     await open('reports', 'Reports');
     await page.getByRole('button', { name: 'Ask for a report' }).click();
-    const day = new Date().toISOString().slice(0, 10);
+    const day = noonDate();
     await page.getByLabel('First day').fill(day);
     await page.getByLabel('Last day').fill(day);
     await watched.assertAccessible();
@@ -259,11 +263,11 @@ const failedDelivery = {
 function salesOfTwoDays(): unknown[] {
   const names = ['Gleb', 'Anna', 'Vera', 'Darya'];
   return Array.from({ length: 96 }, (_, index) => {
-    const at = new Date(Date.now() - Math.floor(index / 2) * hourMs - 60_000);
+    const timestamp = noonTime(Math.floor(index / 2) * hourMs + 60_000);
     const customer = index % 4;
     const category = index % 8 < 3 ? 'pizza' : 'coffee';
     return receipt({
-      ...{ transaction_id: `sale-${index}`, timestamp: at.toISOString().slice(0, 19) },
+      ...{ transaction_id: `sale-${index}`, timestamp },
       ...{
         place_id: index % 2 === 0 ? 'arbat' : 'airport',
         place_name: index % 2 === 0 ? 'Arbat' : 'Airport',

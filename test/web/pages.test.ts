@@ -5,6 +5,7 @@ import type { Page } from 'playwright-core';
 import { createLog } from '../../src/base/log.ts';
 import { type Program, startProgram } from '../../src/start-program.ts';
 import { startTestBrowser, type TestBrowser, whyNoBrowser } from '../browser.ts';
+import { noonTime, noonZone } from '../noon.ts';
 import { adminToken, receipt, startTestProgram, type TestProgram } from '../program.ts';
 
 const skip = whyNoBrowser() ?? false;
@@ -15,13 +16,20 @@ describe('the dashboard', { skip }, () => {
   let browser: TestBrowser;
   let program: Program;
   before(async () => {
-    [tested, browser] = await Promise.all([startTestProgram(), startTestBrowser()]);
+    [tested, browser] = await Promise.all([
+      startTestProgram({ DEFAULT_TIME_ZONE: noonZone }),
+      startTestBrowser(),
+    ]);
     program = tested.program;
-    const today = new Date().toISOString().slice(0, 19);
     const sent = [
       receipt({ customer_id: 'ann' }),
       receipt({ transaction_id: 'r-2', timestamp: '2024-02-09T10:00:00', payment_method: 'cash' }),
-      receipt({ transaction_id: 'r-3', timestamp: today, place_id: 'corner', place_name: 'Corner shop' }),
+      receipt({
+        transaction_id: 'r-3',
+        timestamp: noonTime(),
+        place_id: 'corner',
+        place_name: 'Corner shop',
+      }),
     ];
     const answer = await tested.call('POST', '/api/checks/', sent);
     assert.equal(answer.body.accepted, 3);
@@ -95,10 +103,9 @@ describe('the dashboard', { skip }, () => {
     assert.ok(bytes > 50_000 && bytes < firstLoadBytes, `${bytes} bytes`);
     const row = page.getByRole('row', { name: /Corner shop/ });
     assert.match((await row.textContent()) ?? '', /27\.47/);
-    const now = new Date().toISOString().slice(0, 19);
     const one = receipt({
       transaction_id: 'live-1',
-      timestamp: now,
+      timestamp: noonTime(),
       place_id: 'corner',
       place_name: 'Corner shop',
     });
@@ -200,10 +207,9 @@ describe('the dashboard', { skip }, () => {
     program = await startProgram({ config: { ...tested.config, port }, log: createLog('silent') });
     await page.getByText('Live', { exact: true }).waitFor();
     await page.getByText('Connection lost').waitFor({ state: 'detached' });
-    const now = new Date().toISOString().slice(0, 19);
     const late = receipt({
       transaction_id: 'late',
-      timestamp: now,
+      timestamp: noonTime(),
       place_id: 'late',
       place_name: 'Night shop',
     });
