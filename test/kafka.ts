@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
@@ -126,7 +126,7 @@ export async function startTestKafka(
 }
 
 async function answers(brokers: string[], broker: ChildProcess): Promise<void> {
-  for (let attempt = 0; attempt < 300; attempt++) {
+  for (let attempt = 0; attempt < 1_200; attempt++) {
     if (broker.exitCode !== null) throw new Error(`Kafka ended with ${broker.exitCode}`);
     const admin = new Admin({ clientId: 'test', bootstrapBrokers: brokers, retries: 0 });
     try {
@@ -138,16 +138,22 @@ async function answers(brokers: string[], broker: ChildProcess): Promise<void> {
       await admin.close();
     }
   }
-  throw new Error('Kafka did not answer within half a minute');
+  throw new Error('Kafka did not answer within two minutes');
 }
 
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
+/**
+ * A port that nobody listens on. It lies below those that the system deals out, or another test might be given it
+ * before the server that it is for is up.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(10_000, 30_000);
+    const server = createServer().listen(port, '127.0.0.1');
+    const isFree = await new Promise((resolve) =>
+      server.once('listening', () => resolve(true)).once('error', () => resolve(false)),
+    );
+    if (!isFree) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }

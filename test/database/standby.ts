@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import path from 'node:path';
 import pg from 'pg';
 import { findBinaries } from '../../src/database/binaries.ts';
 import { chooseRunner, commandFor, handOver } from '../../src/database/unprivileged-user.ts';
+import { freePort } from '../kafka.ts';
 import { until } from './temporary-server.ts';
 
 /** What the primary has to be started with. */
@@ -46,7 +46,7 @@ export async function makeStandby(
   const runner = chooseRunner(clusterDir, postgres);
   handOver(standbyDir, runner);
   const url = new URL(primary.connectionString);
-  const port = await findFreePort();
+  const port = await freePort();
   const connectionString = Object.assign(new URL(url), { port: String(port) }).href;
   const settings = {
     ...primarySettings,
@@ -96,14 +96,4 @@ async function answers(connectionString: string): Promise<boolean> {
   } finally {
     await client.end().catch(() => {});
   }
-}
-
-function findFreePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }
