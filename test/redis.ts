@@ -59,7 +59,7 @@ export async function startTestRedis(parameters: readonly string[] = []): Promis
 }
 
 async function answers(url: string): Promise<void> {
-  for (let attempt = 0; attempt < 100; attempt++) {
+  for (let attempt = 0; attempt < 1_200; attempt++) {
     const client = new Redis(url, { lazyConnect: true, retryStrategy: () => null });
     client.on('error', () => {});
     try {
@@ -72,5 +72,5 @@ async function answers(url: string): Promise<void> {
       client.disconnect();
     }
   }
-  throw new Error('Redis did not answer within five seconds');
+  throw new Error('Redis did not answer within a minute');
 }

@@ -14,7 +14,7 @@ export type LiveReader = {
   leave(): void;
 };
 
-const longestWaitMs = 20_000;
+const longestWaitMs = 60_000;
 
 /** Reads a live feed as the dashboard does: with fetch and a header. */
 export async function readLive(

@@ -124,7 +124,7 @@ export function childrenOf(pid: number): number[] {
 
 /** Waits for something that is bound to come; fails the test when it does not. */
 export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = Date.now() + 30_000;
+  const deadline = Date.now() + 120_000;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`it did not happen: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 25));

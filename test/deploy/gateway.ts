@@ -41,7 +41,7 @@ export async function startGateway(services: { collector: string; analytics: str
   for (let attempt = 0; ; attempt++) {
     const answer = await fetch(`${address}/gateway-health`).catch(() => undefined);
     if (answer?.status === 200) break;
-    if (server.exitCode !== null || attempt === 200) throw new Error(`nginx does not answer: ${told}`);
+    if (server.exitCode !== null || attempt === 2_400) throw new Error(`nginx does not answer: ${told}`);
     await sleep(25);
   }
   return {

@@ -71,7 +71,7 @@ export async function startPrometheus(target: string, token: string): Promise<Te
       for (let attempt = 0; ; attempt++) {
         const found = await ask(expression).catch(() => []);
         if (found.length > 0) return;
-        if (server.exitCode !== null || attempt === 300)
+        if (server.exitCode !== null || attempt === 1_200)
           throw new Error(`Prometheus does not have ${expression}: ${told}`);
         await sleep(100);
       }

@@ -34,7 +34,7 @@ forEachStream((stream) => {
   }
 
   async function untilErased(): Promise<void> {
-    for (let tries = 0; tries < 200; tries++) {
+    for (let tries = 0; tries < 1_200; tries++) {
       const { rows } = await tested.database.pool.query(
         'select count(*) as n from ops.erased_customer where done_at is null',
       );

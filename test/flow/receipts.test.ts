@@ -213,7 +213,7 @@ forEachStream((stream) => {
     });
     assert.equal(changed.status, 200);
     assert.notEqual(changed.body.job_id, null);
-    const deadline = Date.now() + 30_000;
+    const deadline = Date.now() + 120_000;
     for (;;) {
       const { rows } = await tested.database.pool.query(
         "select count(*) as waiting from stg.sale where place_id = 'moving' and reference_version < $1",

@@ -44,7 +44,7 @@ forEachStream((stream) => {
   }
 
   async function untilApplied(ruleId: number): Promise<void> {
-    for (let tries = 0; tries < 200; tries++) {
+    for (let tries = 0; tries < 1_200; tries++) {
       const { status, body } = await tested.call('GET', `/api/tag-rules/${ruleId}`);
       if (status === 200 && body.is_applied) return;
       await sleep(50);
@@ -160,7 +160,7 @@ forEachStream((stream) => {
 
     assert.equal((await tested.call('DELETE', `/api/tag-rules/${rule_id}`)).status, 200);
     assert.deepEqual(await tagsOf('older'), [], 'a deleted rule shows no tags from then on');
-    for (let tries = 0; tries < 200 && (await events('older')).length < 2; tries++) await sleep(50);
+    for (let tries = 0; tries < 1_200 && (await events('older')).length < 2; tries++) await sleep(50);
     assert.deepEqual(await events('older'), ['tag.assigned old hand', 'tag.revoked old hand']);
     assert.equal((await tested.call('GET', `/api/tag-rules/${rule_id}`)).status, 404);
   });

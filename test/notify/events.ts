@@ -47,9 +47,9 @@ export async function tellEvents(pool: Database, events: readonly Record<string,
 
 /** Waits until something holds; fails with its name where it does not come about. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 3_000; tries++) {
+  for (let tries = 0; tries < 12_000; tries++) {
     if (await holds()) return;
     await sleep(10);
   }
-  throw new Error(`${what}: not within half a minute`);
+  throw new Error(`${what}: not within two minutes`);
 }

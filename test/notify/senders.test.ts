@@ -60,19 +60,17 @@ test('a webhook is signed as Standard Webhooks says, with the secret as it was g
 });
 
 test('a receiver is waited for as long as it asks, within bounds, and a day is the end', async () => {
+  const nowMs = Date.parse('2026-12-31T23:59:30Z');
   const call = (status: number, header: string) => {
     receiver.behave(answers(status, { 'retry-after': header }));
-    return send(sendWebhook, {
-      settings: { url: receiver.url },
-      secret: { secret: 'whsec_'.padEnd(38, 'a') },
-    });
+    const secret = { secret: 'whsec_'.padEnd(38, 'a') };
+    return send(sendWebhook, { settings: { url: receiver.url }, secret }, { nowMs: () => nowMs });
   };
   assert.equal((await call(429, '7')).retryAfterMs, 7_000);
   assert.equal((await call(503, 'soon')).retryAfterMs, undefined);
-  const inAMinute = (await call(503, new Date(Date.now() + 60_000).toUTCString())).retryAfterMs!;
-  assert.ok(inAMinute > 55_000 && inAMinute <= 60_000, `${inAMinute}`);
+  assert.equal((await call(503, new Date(nowMs + 60_000).toUTCString())).retryAfterMs, 60_000);
   receiver.behave(takes);
-  assert.equal(readRetryAfter('Wed, 21 Oct 2015 07:28:00 GMT', Date.now()), 0);
+  assert.equal(readRetryAfter('Wed, 21 Oct 2015 07:28:00 GMT', nowMs), 0);
   const delays = (random: number) =>
     usualDelaysMs.map((_, index) => retryDelayMs(index + 1, usualDelaysMs, 0, random)!);
   assert.ok(delays(0)[0]! <= 30_000);

@@ -85,7 +85,7 @@ async function names(
 }
 
 async function until(what: string, ask: () => Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 600; attempt++) {
+  for (let attempt = 0; attempt < 2_400; attempt++) {
     if (await ask()) return;
     await sleep(50);
   }

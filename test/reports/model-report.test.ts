@@ -87,8 +87,10 @@ test('a rate limit is waited out as long as it says, unless that is too long', a
 });
 
 test('a time-out, also in the middle of an answer, is tried again', async () => {
+  // The text has to come within the time too, on a busy machine.
+  const patient = { timeoutMs: 1_500 };
+  assert.deepEqual(outcome(await write([{ hang: 'Вы' }, { text: good }], patient)), [null, 2, true]);
   const short = { timeoutMs: 150 };
-  assert.deepEqual(outcome(await write([{ hang: 'Вы' }, { text: good }], short)), [null, 2, true]);
   assert.deepEqual(outcome(await write([{ hang: 'Выручка' }], short)), ['timeout', 3, false]);
 });
 

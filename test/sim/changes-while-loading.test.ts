@@ -78,7 +78,7 @@ test(`loads, reference changes, a re-attribution and a rebuild at once leave not
   await Promise.all([change(), rebuild()]);
   loading = false;
   await Promise.all(background);
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + 100_000;
   while ((await tested.program.jobs.pending('reattribute')) > 0) {
     assert.ok(Date.now() < deadline, 'the re-attributions did not finish');
     await new Promise((resolve) => setTimeout(resolve, 200));

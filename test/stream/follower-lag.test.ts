@@ -26,7 +26,7 @@ test('a follower is as far behind as the oldest sale that it has not taken', asy
     return Object.fromEntries(values.map(({ labels, value }) => [labels.follower, value]));
   };
   const becomes = async (wanted: (seconds: number) => boolean) => {
-    for (let attempt = 0; attempt < 1_000; attempt++) {
+    for (let attempt = 0; attempt < 3_000; attempt++) {
       watch.poke();
       const found = await lags();
       if (Object.keys(found).length === 3 && Object.values(found).every(wanted)) return found;

@@ -95,7 +95,7 @@ test('the program runs on a PostgreSQL that demands TLS, its jobs too', { skip }
       body: JSON.stringify({ time_zone: 'Europe/Moscow', since: 'beginning' }),
     });
     assert.equal(changed.status, 200, await changed.text());
-    for (let left = 200; left > 0 && (await program.jobs.pending('reattribute')) > 0; left--)
+    for (let left = 1_200; left > 0 && (await program.jobs.pending('reattribute')) > 0; left--)
       await new Promise((resolve) => setTimeout(resolve, 50));
     assert.equal(await program.jobs.pending('reattribute'), 0);
     const pool = createPool({

@@ -46,7 +46,7 @@ const configOf = (
 test('names are read from a Redis that demands TLS and a password', { skip }, async () => {
   const client = openRedis(configOf(), createLog('silent'));
   // The server may still be starting.
-  for (let left = 100; left > 0 && !client.isUp(); left--)
+  for (let left = 1_200; left > 0 && !client.isUp(); left--)
     await new Promise((resolve) => setTimeout(resolve, 50));
   assert.ok(client.isUp());
   assert.deepEqual(await client.read(['a', 'b'], 1_000), [null, null]);
@@ -70,7 +70,7 @@ test('what is wrong is told with what to do, and without the password', { skip }
       warn: (...parts: unknown[]) => lines.push(JSON.stringify(parts)),
     });
     const client = openRedis(config, log);
-    for (let left = 100; left > 0 && lines.length === 0; left--)
+    for (let left = 1_200; left > 0 && lines.length === 0; left--)
       await new Promise((resolve) => setTimeout(resolve, 50));
     await assert.rejects(client.read(['a'], 100));
     assert.equal(client.isUp(), false);

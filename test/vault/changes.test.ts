@@ -27,7 +27,7 @@ async function put(path: string, body: unknown): Promise<void> {
 }
 
 async function until(isDone: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 600; tries++) {
+  for (let tries = 0; tries < 2_400; tries++) {
     if (await isDone()) return;
     await sleep(25);
   }

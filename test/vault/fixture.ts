@@ -26,7 +26,7 @@ const behind = `
  * while a transaction is running, in a database of another test too: ids are given out by the server.
  */
 export async function followToEnd(pool: Database, follower: { step: () => Promise<number> }): Promise<void> {
-  for (let tries = 0; tries < 3_000; tries++) {
+  for (let tries = 0; tries < 6_000; tries++) {
     if ((await follower.step()) > 0) continue;
     const { rows } = await pool.query(behind);
     if (rows[0].n === 0) return;

@@ -114,7 +114,7 @@ for (const state of ['40P01', '40001', '55P03', '53100', '57P01', '08006']) {
       clock: systemClock,
       log,
     });
-    const outcomes = await stream.append([parse({ transaction_id: `after-${state}` })], Date.now() + 10_000);
+    const outcomes = await stream.append([parse({ transaction_id: `after-${state}` })], Date.now() + 60_000);
     assert.equal(outcomes[0]!.verdict, 'accepted');
     assert.equal(await count(`stg.journal where source_id = 'after-${state}'`), 1);
     assert.equal(await count(`stg.journal where verdict = 'rejected' and source_id = 'after-${state}'`), 0);
@@ -230,7 +230,7 @@ test('past the bound of the tail loading waits, and then says so', async () => {
     code: 'overloaded',
   });
   assert.equal(await count("stg.sale where source_id = 'waiting'"), 0);
-  const waiting = stream.append([parse({ transaction_id: 'waiting' })], Date.now() + 10_000);
+  const waiting = stream.append([parse({ transaction_id: 'waiting' })], Date.now() + 60_000);
   await foldAll();
   assert.equal((await waiting)[0]!.verdict, 'accepted');
   await stream.stop();

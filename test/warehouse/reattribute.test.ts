@@ -305,7 +305,7 @@ test('a document read before a change and loaded after it counts as the change s
   const documents = [read('meanwhile-0', 'euro-now'), read('meanwhile-1', 'yen-now')];
   await change('euro-now', { currency: 'EUR', time_zone: 'Asia/Tokyo' });
   await change('yen-now', { currency: 'JPY' });
-  const [euro, yen] = await stream.append(documents, Date.now() + 10_000);
+  const [euro, yen] = await stream.append(documents, Date.now() + 60_000);
   assert.equal(euro!.verdict, 'accepted');
   assert.deepEqual(
     [yen!.verdict, ...new Set(yen!.problems.map((problem) => problem.code))],
