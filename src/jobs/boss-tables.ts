@@ -29,10 +29,10 @@ export const selectUndone = `
   from pgboss.job where state in ('created', 'retry', 'active') and not starts_with(name, '__pgboss__')
   order by created_on, id`;
 
-/** One that waits for its next try does not wait any longer. $1 queue, $2 job. */
+/** One that waits for its next try, or will, does not wait any longer. $1 queue, $2 job. */
 export const startNow = `
   update pgboss.job set start_after = least(start_after, now())
-  where name = $1 and id = $2 and state in ('created', 'retry')
+  where name = $1 and id = $2 and state in ('created', 'retry', 'cancelled', 'failed')
   returning id`;
 
 const columns = `

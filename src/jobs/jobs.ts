@@ -172,11 +172,11 @@ export async function createJobs(deps: {
       });
     },
     async retry(queue, id) {
-      const retried = await boss.retry(queue, id);
-      const resumed = await boss.resume(queue, id);
+      // Asked first: as soon as it waits a worker may take it, and be done before anyone looks.
       const { rows } = await boss.getDb().executeSql(startNow, [queue, id]);
-      // A worker may have taken it, and even be done, before the last statement found it waiting.
-      return retried.affected + resumed.affected + rows.length > 0;
+      await boss.retry(queue, id);
+      await boss.resume(queue, id);
+      return rows.length > 0;
     },
     async pending(queue) {
       const { rows } = await boss.getDb().executeSql(countPending, [queue]);
