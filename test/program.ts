@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { getConstructionPlans } from 'pg-boss';
 import { systemClock } from '../src/base/clock.ts';
 import type { Database } from '../src/base/db.ts';
 import { createLog } from '../src/base/log.ts';
@@ -53,9 +54,9 @@ export function forEachStream(describeTests: (stream: StreamKind) => void): void
 
 /**
  * Jobs that come each minute, hour or night come to no test, or they would take a snapshot or judge rules in the
- * midst of any: the next look at the schedules is put off.
+ * midst of any: the tables of the jobs say that somebody looked at the schedules already, for a day to come.
  */
-const noScheduledJobs = "update pgboss.version set cron_on = now() + interval '1 day'";
+const noScheduledJobs = `${getConstructionPlans()}; update pgboss.version set cron_on = now() + interval '1 day'`;
 
 let sharedKafka: Promise<TestKafka> | undefined;
 let programsOnKafka = 0;
@@ -89,6 +90,7 @@ export async function startTestProgram(
 ): Promise<TestProgram> {
   const joined = stream === 'kafka' ? await joinKafka() : undefined;
   const database = await createTestDatabase();
+  await database.pool.query(noScheduledJobs);
   const dataDir = mkdtempSync(path.join(tmpdir(), 'tillstream-program-'));
   const config = readConfig({
     DATABASE_URL: database.connectionString,
@@ -101,7 +103,6 @@ export async function startTestProgram(
   });
   const program = await startProgram({ config, roles, log: createLog(config.logLevel) });
   const { warehouse } = program;
-  await warehouse.pool.query(noScheduledJobs);
   const rollUp = createRollUp({
     pool: warehouse.pool,
     log: createLog('silent'),

@@ -11,8 +11,6 @@ import { settleVault } from '../vault/fixture.ts';
 let tested: TestProgram;
 before(async () => {
   tested = await startTestProgram();
-  // Every hour the program does of itself what is done here step by step.
-  await query('delete from pgboss.schedule');
 });
 after(() => tested.stop());
 
