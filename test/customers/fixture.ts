@@ -6,6 +6,7 @@ import { type CheckedRule, createRule } from '../../src/customers/tag-rules.ts';
 import { parseDocument } from '../../src/intake/parse-document.ts';
 import { createReference } from '../../src/reference/load-reference.ts';
 import type { Incoming } from '../../src/sales/sale.ts';
+import { countTail } from '../../src/warehouse/fold.ts';
 import { ensurePartitions, settleInstallation } from '../../src/warehouse/installation.ts';
 import { createLoader, type LoaderDeps } from '../../src/warehouse/load.ts';
 import { createTestDatabase } from '../postgres.ts';
@@ -47,6 +48,10 @@ export async function createCustomersFixture(now: string) {
     },
     follower: (changes: Partial<CustomersDeps> = {}) =>
       createCustomersFollower({ ...followerDeps, ...changes }),
+    /** To the end of the journal; a transaction of the server itself holds a step back for a moment. */
+    async follow(follower = createCustomersFollower(followerDeps)): Promise<void> {
+      while ((await countTail(pool, 1, ['customers'])) > 0) await follower.step();
+    },
     async rule(rule: Partial<CheckedRule> & Pick<CheckedRule, 'tag' | 'metric' | 'threshold'>) {
       const whole = { scope: 'total', match: '', window_days: null, sticky: false, currency: null } as const;
       const jobs = { enqueue: async () => null };

@@ -14,11 +14,6 @@ async function load(...documents: Record<string, unknown>[]): Promise<void> {
   for (const outcome of outcomes) assert.equal(outcome.verdict, 'accepted');
 }
 
-async function follow(): Promise<void> {
-  const follower = fixture.follower();
-  while ((await follower.step()) > 0);
-}
-
 async function tagged(ruleId: number): Promise<string[]> {
   const { rows } = await fixture.pool.query({
     text: `select c.customer_id from ops.customer_tag as t join cdm.customer as c on c.user_no = t.user_no
@@ -50,7 +45,7 @@ test('a window counts the last days alone, and each night takes back what has ag
     on('2024-03-09', 'late', 'w-5'),
     on('2024-03-10', 'late', 'w-6'),
   );
-  await follow();
+  await fixture.follow();
   assert.deepEqual(await tagged(rule.rule_id), ['fits', 'late'], 'the third of March is out');
   await ageTags(at('2024-03-10T23:59:00Z'));
   assert.deepEqual(await tagged(rule.rule_id), ['fits', 'late']);
@@ -69,7 +64,7 @@ test('a rule can come true as well when a refund ages out', async () => {
     currency: 'RUB',
   });
   await load(on('2024-03-08', 'returner', 'x-1', { type: 'refund' }), on('2024-03-10', 'returner', 'x-2'));
-  await follow();
+  await fixture.follow();
   assert.ok(!(await tagged(rule.rule_id)).includes('returner'));
   await ageTags(at('2024-03-11T00:01:00Z'));
   assert.ok((await tagged(rule.rule_id)).includes('returner'));
@@ -96,8 +91,7 @@ test('a rule applied beside followers and loads tags everyone once', async () =>
   const jobs = [0, 1, 2].map(() => applyRule(deps, { ruleId: rule.rule_id, version: 1 }));
   await Promise.all([loads, ...followers, ...jobs]);
   // One that met the lock of another has stood back; whatever is left is followed now.
-  const last = fixture.follower({});
-  while ((await last.step()) > 0);
+  await fixture.follow();
   await other.end();
   assert.deepEqual(
     await tagged(rule.rule_id).then((list) => list.filter((one) => one.startsWith('crowd'))),

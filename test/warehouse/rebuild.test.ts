@@ -32,15 +32,9 @@ before(async () => {
       }),
     ),
   );
-  await settleWhole();
+  await tested.settle();
 });
 after(() => tested.stop());
-
-/** The program's own roll-up may hold the lock just then. */
-async function settleWhole(): Promise<void> {
-  do await tested.settle();
-  while ((await query('select from cdm.dirty')).length > 0);
-}
 
 const wholeMarts = ['sales_hour', 'sales_day', 'sales_month', 'sales_year', 'sales_chain_day', 'place_pulse'];
 const lineMarts = ['category_hour', 'category_day', 'category_month', 'category_year', 'category_chain_day'];
@@ -155,7 +149,7 @@ test('rows that are folded between the last catch-up and the swap are not lost',
   const { body } = await tested.call('GET', '/api/analytics/?place_id=late');
   assert.equal(body.results[0].total_purchases, turn);
   assert.deepEqual(await tested.audit(), []);
-  await settleWhole();
+  await tested.settle();
   assert.deepEqual(await tested.audit(), []);
 });
 
@@ -213,7 +207,7 @@ test('killed half-way it leaves the old marts, and run again it ends', async () 
 });
 
 test('what is recorded otherwise than the documents say is taken out and put in anew', async () => {
-  await settleWhole();
+  await tested.settle();
   await query(
     `update stg.journal set contributions = jsonb_set(contributions, '{0,total}', '1') where source_id = 'r-7'`,
   );
