@@ -44,6 +44,8 @@ export async function post(options: PostOptions): Promise<Answer> {
     if (options.signal?.aborted) return reject(options.signal.reason);
     reject(timeout.aborted ? new Error(`no answer within ${options.timeoutMs / 1000} s`) : error);
   });
+  // The end of all; an answer that asks for another protocol comes to it without error and without response.
+  request.on('close', () => reject(new Error('the receiver ended the connection without an answer')));
   request.on('response', (response) => {
     const chunks: Buffer[] = [];
     let bytes = 0;

@@ -163,6 +163,11 @@ test('redirects are not followed, long answers are cut off, and silence ends', a
   assert.equal((await post(options({ timeoutMs: 1_500 }))).status, 200);
   receiver.behave(hangs);
   await assert.rejects(post(options({ timeoutMs: 150 })), /no answer within 0.15 s/);
+  // Who wants to speak another protocol has answered nothing: the connection ends without an error.
+  receiver.behave((response) =>
+    response.writeHead(101, { connection: 'upgrade', upgrade: 'websocket' }).end(),
+  );
+  await assert.rejects(post(options({ timeoutMs: 5_000 })), /ended the connection without an answer/);
   const stopping = new AbortController();
   const hanging = post(options({ signal: stopping.signal }));
   stopping.abort(new Error('the program stops'));
