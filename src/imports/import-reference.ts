@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { badText } from '../http/bad-text.ts';
 import { catalogueDescriptions } from '../reference/catalogue-schemas.ts';
 import { type CatalogueDeps, type CatalogueEntry, changeCatalogue } from '../reference/change-catalogue.ts';
 import { idField } from '../sales/document-fields.ts';
@@ -37,8 +38,8 @@ export function readReferenceLine(bytes: Buffer): { kind: Kind; entry: Catalogue
     const [first] = validator.Errors(value);
     return `${first?.instancePath ?? ''} ${first?.message ?? 'is wrong'}`.trim();
   }
-  const text = JSON.stringify(value);
-  if (text.includes('\\u0000') || !text.isWellFormed()) return 'holds a character that cannot be stored';
+  const [bad] = badText('body', value);
+  if (bad !== undefined) return `${bad.pointer.replace(/^\/body/, '')} ${bad.message}`.trim();
   const { _id, since, ...fields } = value;
   const from = typeof since === 'string' ? { since } : {};
   return { kind, entry: { id: _id as string, fields, ...from } };

@@ -285,4 +285,14 @@ test('users and restaurants, by whoever may change them', async () => {
   });
   assert.equal(answer.status, 200, JSON.stringify(answer.body));
   assert.deepEqual([answer.body.user, answer.body.rejected, answer.body.troubles[0].line], [1, 1, 2]);
+  const bad = '{"_id":"u-2","name":"\\ud800"}\n{"_id":"u-3","name":"a\\\\u0000"}\n{"_id":"u-4","name":"\\u0000"}\n';
+  const halves = await tested.call('POST', '/api/imports/reference', bad, {
+    'content-type': 'application/x-ndjson',
+  });
+  assert.equal(halves.status, 200, JSON.stringify(halves.body));
+  assert.equal(halves.body.user, 1, 'text that only looks like an escaped NUL is text');
+  assert.deepEqual(halves.body.troubles, [
+    { line: 1, reason: '/name holds half of a surrogate pair' },
+    { line: 3, reason: '/name holds a NUL character' },
+  ]);
 });
