@@ -1,7 +1,7 @@
 import type { Queryable } from '../base/db.ts';
 import type { CheckedRule } from './alert-rule.ts';
 import { type Judgement, targetOf } from './judgement.ts';
-import { minuteMs, newestMs } from './local-time.ts';
+import { windowUpToNow } from './local-time.ts';
 
 export type FoundDifferences = { finishedMs: number; differences: number };
 
@@ -22,14 +22,8 @@ export async function findDifferences(
   return rows;
 }
 
-/** As with refunds, what was found just now counts. */
-export function auditWindow(rule: CheckedRule, atMs: number): readonly [number, number] {
-  const toMs = atMs + newestMs;
-  return [toMs - rule.window_minutes * minuteMs, toMs];
-}
-
 export function judgeAudits(rule: CheckedRule, found: readonly FoundDifferences[], atMs: number): Judgement {
-  const [fromMs, toMs] = auditWindow(rule, atMs);
+  const [fromMs, toMs] = windowUpToNow(rule, atMs);
   const value = found
     .filter(({ finishedMs }) => finishedMs >= fromMs && finishedMs < toMs)
     .reduce((sum, { differences }) => sum + differences, 0);

@@ -1,12 +1,13 @@
 import { setImmediate as untilFree } from 'node:timers/promises';
 import type { Queryable } from '../base/db.ts';
 import { type CheckedRule, type RuleFamily, ruleFamily } from './alert-rule.ts';
-import { auditWindow, findDifferences, judgeAudits } from './count-differences.ts';
+import { findDifferences, judgeAudits } from './count-differences.ts';
 import { figureWindows, windowEnd } from './figure-windows.ts';
-import { findRefunds, judgeRefunds, refundWindow } from './find-refunds.ts';
+import { findRefunds, judgeRefunds } from './find-refunds.ts';
 import { judgeFigures, type Subject } from './judge-figures.ts';
 import { judgeSilence, needSilence } from './judge-silence.ts';
 import { type Judgement, targetOf } from './judgement.ts';
+import { windowUpToNow } from './local-time.ts';
 import { type FactsDeps, type PlaceFacts, readPlaceFacts } from './place-facts.ts';
 import { needQuietDay, quietFactors } from './quiet-day.ts';
 import { NeededSpans, readSegments, type Segments } from './segments.ts';
@@ -224,7 +225,7 @@ async function sayRefunds<R extends CheckedRule>(
 ): Promise<void> {
   if (rules.length === 0) return;
   const found = await findRefunds(client, {
-    ...spanOf(rules, moments, refundWindow),
+    ...spanOf(rules, moments),
     above: Math.min(...rules.map(({ above }) => above!)),
     places: placesOf(rules).places ?? null,
   });
@@ -237,7 +238,7 @@ async function sayAudits<R extends CheckedRule>(
   rules: readonly R[],
 ): Promise<void> {
   if (rules.length === 0) return;
-  const found = await findDifferences(client, spanOf(rules, moments, auditWindow));
+  const found = await findDifferences(client, spanOf(rules, moments));
   for (const rule of rules)
     for (const { atMs, said } of moments) said.set(rule, [judgeAudits(rule, found, atMs)]);
 }
@@ -246,10 +247,9 @@ async function sayAudits<R extends CheckedRule>(
 function spanOf<R extends CheckedRule>(
   rules: readonly R[],
   moments: readonly Moment<R>[],
-  windowOf: (rule: CheckedRule, atMs: number) => readonly [number, number],
 ): { fromMs: number; toMs: number } {
-  const froms = rules.map((rule) => windowOf(rule, moments[0]!.atMs)[0]);
-  return { fromMs: Math.min(...froms), toMs: windowOf(rules[0]!, moments.at(-1)!.atMs)[1] };
+  const froms = rules.map((rule) => windowUpToNow(rule, moments[0]!.atMs)[0]);
+  return { fromMs: Math.min(...froms), toMs: windowUpToNow(rules[0]!, moments.at(-1)!.atMs)[1] };
 }
 
 function judgeLag(rule: CheckedRule, { streamSeconds, foldSeconds }: Lag, atMs: number): Judgement {

@@ -2,7 +2,7 @@ import type { Queryable } from '../base/db.ts';
 import { currencyDigits } from '../base/money.ts';
 import type { CheckedRule } from './alert-rule.ts';
 import { type Judgement, targetOf } from './judgement.ts';
-import { minuteMs, newestMs } from './local-time.ts';
+import { windowUpToNow } from './local-time.ts';
 
 /** A refund that counts, by when it arrived; the amount in the currency's own units. */
 export type FoundRefund = {
@@ -67,15 +67,9 @@ export async function findRefunds(
   return rows.map((row) => ({ ...row, amount: row.amount / 10 ** currencyDigits(row.currency) }));
 }
 
-/** A refund is told at once, so its window goes past the end that is judged, up to now. */
-export function refundWindow(rule: CheckedRule, atMs: number): readonly [number, number] {
-  const toMs = atMs + newestMs;
-  return [toMs - rule.window_minutes * minuteMs, toMs];
-}
-
 /** Each large refund is an alert of its own, which goes when the window has passed it. */
 export function judgeRefunds(rule: CheckedRule, refunds: readonly FoundRefund[], atMs: number): Judgement[] {
-  const [fromMs, toMs] = refundWindow(rule, atMs);
+  const [fromMs, toMs] = windowUpToNow(rule, atMs);
   return refunds
     .filter(
       ({ placeId, currency, amount, arrivedMs }) =>

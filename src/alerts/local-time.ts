@@ -43,12 +43,21 @@ export function weeksBefore(ms: number, zone: string, weeks: number): number {
 
 /** Sales of the last minute may still be on their way. */
 const graceMs = minuteMs;
-/** Between the end that is judged (see `judgedUpTo`) and now lies less than this. */
-export const newestMs = slotMs + graceMs;
 
 /** The end of the last five minutes that can be judged at a time. */
 export function judgedUpTo(nowMs: number): number {
   return Math.floor((nowMs - graceMs) / slotMs) * slotMs;
+}
+
+/**
+ * The window of what is told at once: up to now, which lies less than five minutes and the grace after the end that
+ * is judged. It reaches back from that end, so what comes after the last look at these five minutes is in the next.
+ */
+export function windowUpToNow(
+  rule: { window_minutes: number },
+  atMs: number,
+): readonly [fromMs: number, toMs: number] {
+  return [atMs - rule.window_minutes * minuteMs, atMs + slotMs + graceMs];
 }
 
 /** Every end of five minutes after one time, up to and with another. */

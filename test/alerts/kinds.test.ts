@@ -233,6 +233,28 @@ test('a large refund is told in the minute it comes, in whichever of the five', 
   }
 });
 
+test('what comes between the last look at five minutes and their end is told by the next one', async () => {
+  await fixture.rule({ name: 'refund', kind: 'refunds', window_minutes: 5, above: 100 });
+  await fixture.rule({ name: 'audit', kind: 'audit', window_minutes: 5 });
+  // Five minutes are judged until the sixth minute after them: this is the last look at those that end at noon.
+  await fixture.runAt(noon + 5 * minuteMs + 5_000);
+  fixture.setNow(noon + 5 * minuteMs + 30_000);
+  await fixture.add([sale('arbat', noon + 5 * minuteMs + 30_000, 150, { refund: true })]);
+  await fixture.pool.query({
+    text: `insert into ops.audit (started_at, finished_at, days, sales, waiting_days, complete, differences)
+      values ($1, $1, 1, 1, 0, true, '[{}]')`,
+    values: [new Date(noon + 5 * minuteMs + 30_000)],
+  });
+  await fixture.runAt(noon + 6 * minuteMs + 5_000);
+  assert.deepEqual((await shown()).sort(), [
+    ['audit', null, null, 1, 'firing'],
+    ['refund', 'arbat', 'RUB', 150, 'firing'],
+  ]);
+  await fixture.fold();
+  await fixture.runAt(noon + 20 * minuteMs);
+  assert.equal((await shown()).filter((one) => one.at(-1) === 'resolved').length, 2);
+});
+
 test('while the fold is more than a minute behind only its lag is told; the rest is made up for', async () => {
   await fixture.rule({ ...low, below: null, above: 500, window_minutes: 5 });
   await fixture.rule({ name: 'lag', kind: 'lag', metric: 'fold_lag', above: 90 });

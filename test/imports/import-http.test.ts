@@ -285,7 +285,8 @@ test('users and restaurants, by whoever may change them', async () => {
   });
   assert.equal(answer.status, 200, JSON.stringify(answer.body));
   assert.deepEqual([answer.body.user, answer.body.rejected, answer.body.troubles[0].line], [1, 1, 2]);
-  const bad = '{"_id":"u-2","name":"\\ud800"}\n{"_id":"u-3","name":"a\\\\u0000"}\n{"_id":"u-4","name":"\\u0000"}\n';
+  const bad =
+    '{"_id":"u-2","name":"\\ud800"}\n{"_id":"u-3","name":"a\\\\u0000"}\n{"_id":"u-4","name":"\\u0000"}\n';
   const halves = await tested.call('POST', '/api/imports/reference', bad, {
     'content-type': 'application/x-ndjson',
   });
