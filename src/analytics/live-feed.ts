@@ -82,7 +82,7 @@ export function createLiveFeed(deps: LiveFeedDeps) {
   /** A reader that has not taken the last event is told of the next when it has, and then of all that changed. */
   function tell(listening: Listening, figures: LiveFigures, greeting = ''): void {
     const { out, told, placeId } = listening;
-    if (out.destroyed || out.writableNeedDrain) return;
+    if (!out.writable || out.writableNeedDrain) return;
     const event = figures.eventSince(told, placeId);
     listening.told = figures.newest;
     write(listening, greeting + (event ?? ''), figures);
@@ -110,12 +110,15 @@ export function createLiveFeed(deps: LiveFeedDeps) {
     for (const listening of listeners) {
       const { blockedSinceMs, out } = listening;
       if (blockedSinceMs !== undefined && nowMs - blockedSinceMs > longestBlockedMs) end(listening, 'slow');
+      // Let go already, but not done with what it was sent.
+      else if (!out.writable) continue;
       else if (life === undefined || nowMs - life.readAtMs > longestUnreadMs) end(listening, 'unread');
       else if (!out.writableNeedDrain) write(listening, ':\n\n', life.figures);
     }
     // A database that does not answer says nothing of a token.
     const asked = [...listeners].map(async (listening) => {
-      if (!(await listening.mayListen().catch(() => true))) end(listening, 'token');
+      const mayListen = await listening.mayListen().catch(() => true);
+      if (!mayListen && listening.out.writable) end(listening, 'token');
     });
     await Promise.all(asked);
   }

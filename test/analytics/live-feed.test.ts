@@ -292,6 +292,33 @@ forEachStream((stream) => {
       },
     );
 
+    await t.test(
+      'whoever is let go is told nothing more, however slowly it takes what it was sent',
+      async () => {
+        const metrics = createMetrics();
+        const feed = open({ metrics });
+        const slow = new PassThrough({ highWaterMark: 1 });
+        const quick = new PassThrough();
+        const errors: Error[] = [];
+        slow.on('error', (error) => errors.push(error));
+        let isKnown = true;
+        await feed.listen({ ...listener(slow), mayListen: async () => isKnown });
+        isKnown = false;
+        const until = told(quick);
+        await feed.listen(listener(quick));
+        for (let attempt = 0; !slow.writableEnded; attempt++) {
+          assert.ok(attempt < 500, 'it is still told');
+          await sleep(10);
+        }
+        await send('w0', 'after');
+        await until((places) => places.some((one) => one.place_id === 'after' && one.receipts === 1));
+        await sleep(100);
+        assert.deepEqual(errors, []);
+        assert.match(await metrics.registry.metrics(), /live_ended_total\{reason="token"\} 1\n/);
+        for (const out of [slow, quick]) out.destroy();
+      },
+    );
+
     await t.test('more readers than there is room for are told to come later', async () => {
       const feed = open({ mostListeners: 1 });
       const out = new PassThrough();
