@@ -11,6 +11,8 @@ export type Claimed = Target &
     payload: NotificationEvent;
     settled: string[];
     event_at: Date;
+    /** When the channel was put as it is. */
+    channel_updated_at: Date;
     /** In all, and since it was last asked for, this one included. */
     attempt_count: number;
     tries: number;
@@ -55,7 +57,7 @@ const claimDue = `
   noted as (
     insert into ops.delivery_attempt (delivery_id, attempt) select delivery_id, attempt_count from claimed
   )
-  select d.*, c.kind, c.settings, c.secret, c.language
+  select d.*, c.kind, c.settings, c.secret, c.language, c.updated_at as channel_updated_at
   from claimed as d join ops.channel as c on c.channel_id = d.channel_id
   order by d.delivery_id`;
 

@@ -18,16 +18,18 @@ const noteAttempt = `
   update ops.delivery_attempt set duration_ms = $3, outcome = $4, status = $5, error = $6
   where delivery_id = $1 and attempt = $2`;
 
-// Written only where it says something new, so that many deliveries of one channel do not wait for each other.
+// Written only where it says something new, so that many deliveries of one channel do not wait for each other; and
+// only of the channel as it was when the attempt began, since one that was put meanwhile may lead elsewhere.
 const noteWorks = `
   update ops.channel set failing_since = null, last_error = null, last_delivered_at = now()
-  where channel_id = $1
+  where channel_id = $1 and updated_at < $2::timestamptz + interval '1 millisecond'
     and (failing_since is not null or last_delivered_at is null or last_delivered_at < now() - interval '1 second')`;
 const noteFails = `
   update ops.channel
-  set failing_since = coalesce(failing_since, now()), last_error = $2,
-    enabled = enabled and not $3, disabled_reason = case when $3 then $2 else disabled_reason end
-  where channel_id = $1 and ($3 or failing_since is null or last_error is distinct from $2)`;
+  set failing_since = coalesce(failing_since, now()), last_error = $3,
+    enabled = enabled and not $4, disabled_reason = case when $4 then $3 else disabled_reason end
+  where channel_id = $1 and updated_at < $2::timestamptz + interval '1 millisecond'
+    and ($4 or failing_since is null or last_error is distinct from $3)`;
 
 /** Writes how an attempt ended: the attempt, what becomes of the delivery, and how its channel is. */
 export async function settleDelivery(pool: Database, claimed: Claimed, ended: Ended): Promise<void> {
@@ -35,8 +37,9 @@ export async function settleDelivery(pool: Database, claimed: Claimed, ended: En
   const { result, status, error, durationMs, delayMs, settled = [], isGone = false } = ended;
   await inTransaction(pool, async (client) => {
     // The channel first, as whoever puts or deletes it does: two that wait for each other would both fail.
-    if (result === 'delivered') await client.query({ text: noteWorks, values: [channelId] });
-    else await client.query({ text: noteFails, values: [channelId, error, isGone] });
+    const asItWas = [channelId, claimed.channel_updated_at];
+    if (result === 'delivered') await client.query({ text: noteWorks, values: asItWas });
+    else await client.query({ text: noteFails, values: [...asItWas, error, isGone] });
     await client.query({ text: noteAttempt, values: [id, attempt, durationMs, result, status, error] });
     const state = result === 'retry' ? 'waiting' : result;
     await client.query({ text: settle, values: [id, leaseId, state, delayMs ?? 0, error, settled] });

@@ -163,6 +163,31 @@ test('410 switches the channel off, and what waits for it is not sent', async ()
   assert.equal(receiver.all.length, before);
 });
 
+test('what an address answers that a channel no longer has is not held against its new one', async (t) => {
+  const asked = Promise.withResolvers<void>();
+  const answered = Promise.withResolvers<void>();
+  receiver.behave(async (response) => {
+    asked.resolve();
+    await answered.promise;
+    response.writeHead(410).end();
+  });
+  await tell(1);
+  start({}, 20_000);
+  await asked.promise;
+  const elsewhere = await startReceiver();
+  t.after(() => elsewhere.stop());
+  await put(channel, elsewhere.url);
+  answered.resolve();
+  await until('the old address has answered', async () => (await states())[0] === 'failed');
+  const { rows } = await database.pool.query({
+    text: 'select enabled, disabled_reason, failing_since from ops.channel where channel_id = $1',
+    values: [channel],
+  });
+  assert.deepEqual(rows, [{ enabled: true, disabled_reason: null, failing_since: null }]);
+  await tell(1);
+  await until('the new one has the next', () => allDelivered(1));
+});
+
 test('one that hangs holds up no other', async () => {
   receiver.behave(hangs);
   const other = await startReceiver();
