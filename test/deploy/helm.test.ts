@@ -174,7 +174,8 @@ test('networks are closed but for what each program needs', { skip }, () => {
   const speaks = policies.filter((one) => one.spec.policyTypes.includes('Egress') && one !== every);
   assert.deepEqual(
     speaks.map((one) => one.metadata.labels['app.kubernetes.io/component']),
-    ['notification-service', 'worker'],
+    ['analytics-service', 'notification-service', 'worker'],
+    'who sends messages, be it to try a channel out, or asks a model',
   );
   for (const one of speaks)
     assert.ok(one.spec.egress[0].to[0].ipBlock.except.includes('169.254.0.0/16'), 'metadata of the cloud');
