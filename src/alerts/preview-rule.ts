@@ -10,6 +10,8 @@ import type { Explanation } from './explanation.ts';
 import { explainAlerts } from './find-drivers.ts';
 import type { Judgement } from './judgement.ts';
 import { dayMs, judgedUpTo, slotEnds, slotMs } from './local-time.ts';
+import type { PlaceFacts } from './place-facts.ts';
+import { PreviewLines } from './preview-lines.ts';
 
 export type PreviewDeps = {
   pool: Database;
@@ -17,13 +19,14 @@ export type PreviewDeps = {
   config: Pick<Config, 'defaultTimeZone' | 'defaultCurrency'>;
 };
 
-/** Points of a drawn line; more are thinned out. */
-const mostPoints = 2_000;
-/** Places times ends of five minutes: some seconds. */
-const mostJudgements = 300_000;
+/** Windows that are looked at, those of past weeks too: some seconds. */
+const mostWindows = 2_000_000;
+/** So many are in memory at a time; a month of many places would not fit. */
+const windowsAtOnce = 50_000;
 
 type PreviewedAlert = {
-  judgement: Judgement;
+  judgement: Pick<Judgement, 'target' | 'atMs' | 'placeId' | 'currency' | 'value' | 'baseline'>;
+  explanation: Explanation;
   resolvedMs: number | null;
 };
 
@@ -34,72 +37,70 @@ export async function previewRule(
   { fromMs, toMs }: { fromMs: number; toMs: number },
 ) {
   const times = slotEnds(fromMs - 1, Math.min(toMs, judgedUpTo(toMs)));
-  await refuseTooMuch(pool, rule, times.length);
+  const timesAtOnce = await countTimesAtOnce(pool, rule, times.length);
   const deps = { reference, ...config };
-  const { moments, places } = await evaluateRules(pool, deps, [rule], times);
+  const unmuted = { ...rule, muted_until: null };
   const tracks = new Map<string, Track>();
+  const lines = new PreviewLines();
   const alerts: PreviewedAlert[] = [];
   const firing = new Map<string, PreviewedAlert>();
-  const unmuted = { ...rule, muted_until: null };
-  for (const { atMs, said } of moments) {
-    const judgements = said.get(rule) ?? [];
-    for (const decision of decideAlerts(unmuted, tracks, { atMs, judgements }))
-      if (decision.type === 'fire') {
-        const alert = { judgement: decision.judgement, resolvedMs: null };
-        alerts.push(alert);
-        firing.set(decision.judgement.target, alert);
-      } else firing.get(decision.target)!.resolvedMs = decision.atMs;
+  let places: PlaceFacts[] = [];
+  for (let at = 0; at < times.length; at += timesAtOnce) {
+    const evaluated = await evaluateRules(pool, deps, [rule], times.slice(at, at + timesAtOnce));
+    places = evaluated.places;
+    const fired: { rule: CheckedRule; judgement: Judgement; alert: PreviewedAlert }[] = [];
+    for (const { atMs, said } of evaluated.moments) {
+      const judgements = said.get(rule) ?? [];
+      for (const judgement of judgements) lines.add(judgement);
+      for (const decision of decideAlerts(unmuted, tracks, { atMs, judgements }))
+        if (decision.type === 'fire') {
+          const { judgement } = decision;
+          const alert = { judgement: keptOf(judgement), explanation: unexplained, resolvedMs: null };
+          alerts.push(alert);
+          fired.push({ rule, judgement, alert });
+          firing.set(judgement.target, alert);
+        } else firing.get(decision.target)!.resolvedMs = decision.atMs;
+    }
+    const explained = await explainAlerts(pool, fired, places, config.defaultTimeZone);
+    for (const [index, { alert }] of fired.entries()) alert.explanation = explained[index]!;
   }
-  const explained = await explainAlerts(
-    pool,
-    alerts.map(({ judgement }) => ({ rule, judgement })),
-    places,
-    config.defaultTimeZone,
-  );
   const nameOf = (placeId: string | null) => places.find((one) => one.placeId === placeId)?.name ?? null;
-  const line = drawnLine(
-    moments.flatMap(({ said }) => said.get(rule) ?? []),
-    alerts,
-  );
-  const { placeId, currency } = line[0] ?? { placeId: rule.place_id, currency: rule.currency };
+  const line = lines.drawn(alerts.map(({ judgement }) => judgement.target));
+  const { placeId, currency, series } = line ?? {
+    placeId: rule.place_id,
+    currency: rule.currency,
+    series: [],
+  };
   return {
-    ...{ place_id: placeId, place_name: nameOf(placeId), currency, series: line.map(shownPoint) },
-    alerts: alerts.map((alert, index) => shownAlert(alert, explained[index]!, nameOf)),
+    ...{ place_id: placeId, place_name: nameOf(placeId), currency, series },
+    alerts: alerts.map((alert) => shownAlert(alert, nameOf)),
   };
 }
 
-/** What is compared with the day of the other places takes all of them. */
-async function refuseTooMuch(pool: Database, rule: CheckedRule, times: number): Promise<void> {
-  if (rule.place_id !== null && rule.kind !== 'change' && rule.kind !== 'silence') return;
-  const { rows } = await pool.query<{ places: number }>('select count(*) as places from ops.place');
-  const { places } = rows[0]!;
-  if (places * times <= mostJudgements) return;
-  const days = Math.floor((mostJudgements / places) * (slotMs / dayMs));
-  const message = `so long a time is too much to try a rule out on with ${places} places; give one of ${days} days`;
-  const errors = [{ pointer: '/query/from', code: 'too_much', message }];
-  throw new CodedError('invalid_parameters', `/query/from ${message}`, { errors });
-}
-
-/** That of the target with most alerts, else with the largest figures, thinned out evenly. */
-function drawnLine(judgements: readonly Judgement[], alerts: readonly PreviewedAlert[]): Judgement[] {
-  const weight = new Map<string, number>();
-  for (const { target, value } of judgements)
-    weight.set(target, (weight.get(target) ?? 0) + Math.abs(value ?? 0));
-  const count = (target: string) => alerts.filter(({ judgement }) => judgement.target === target).length;
-  const [chosen] = [...weight].toSorted((a, b) => count(b[0]) - count(a[0]) || b[1] - a[1])[0] ?? [];
-  const line = judgements.filter(({ target }) => target === chosen);
-  const step = Math.ceil(line.length / mostPoints);
-  return line.filter((_, index) => index % Math.max(step, 1) === 0);
-}
-
-const shownPoint = ({ atMs, value, baseline, lower, upper }: Judgement) => ({
-  ...{ at: new Date(atMs).toISOString(), value: roundedOrNull(value), baseline: roundedOrNull(baseline) },
-  ...{ lower: roundedOrNull(lower), upper: roundedOrNull(upper) },
+/** A judgement holds on to every figure that was read for it. */
+const keptOf = ({ target, atMs, placeId, currency, value, baseline }: Judgement) => ({
+  ...{ target, atMs, placeId, currency, value, baseline },
 });
+const unexplained: Explanation = { text: '', drivers: [] };
+
+/** Of how many times the windows fit into memory. Error `invalid_parameters` where all together are too many. */
+async function countTimesAtOnce(pool: Database, rule: CheckedRule, times: number): Promise<number> {
+  // What is compared with the day of the other places takes all of them.
+  const isOfOne = rule.place_id !== null && rule.kind !== 'change' && rule.kind !== 'silence';
+  const { rows } = await pool.query<{ places: number }>('select count(*) as places from ops.place');
+  const places = isOfOne ? 1 : Math.max(rows[0]!.places, 1);
+  const windows = places * (1 + rule.weeks);
+  if (windows * times > mostWindows && !isOfOne) {
+    const days = Math.floor((mostWindows / windows) * (slotMs / dayMs));
+    const message = `so long a time is too much to try a rule out on with ${places} places and ${rule.weeks} weeks; give one of ${days} days`;
+    const errors = [{ pointer: '/query/from', code: 'too_much', message }];
+    throw new CodedError('invalid_parameters', `/query/from ${message}`, { errors });
+  }
+  return Math.max(1, Math.floor(windowsAtOnce / windows));
+}
 
 const shownAlert = (
-  { judgement, resolvedMs }: PreviewedAlert,
-  explanation: Explanation,
+  { judgement, explanation, resolvedMs }: PreviewedAlert,
   nameOf: (placeId: string | null) => string | null,
 ) => ({
   fired_at: new Date(judgement.atMs).toISOString(),

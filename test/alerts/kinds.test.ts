@@ -376,3 +376,15 @@ test('a product is watched where it is sold, and where it is named', async () =>
     ['named', 'north', null, 0, 'firing'],
   ]);
 });
+
+test('a preview is as long as the places and weeks that it looks at allow', async () => {
+  await fixture.pool.query(
+    "insert into ops.place (place_id, place_name) select 'many-' || n, 'Many' from generate_series(1, 98) as n",
+  );
+  const drop: RuleBody = { name: 'drop', kind: 'change', metric: 'net', window_minutes: 60, below: -30 };
+  const week = [noon - 7 * dayMs, noon] as const;
+  const weeks = async (count: number) => await fixture.preview({ ...drop, weeks: count }, ...week);
+  await assert.rejects(weeks(26), /100 places and 26 weeks; give one of 2 days/);
+  assert.deepEqual((await weeks(3)).alerts, []);
+  await fixture.pool.query("delete from ops.place where place_id like 'many-%'");
+});
