@@ -32,8 +32,8 @@ const Alert = Type.Object(
   { examples: [shown] },
 );
 const Page = Type.Object(
-  { rows: Type.Array(Alert), next_cursor: Nullable },
-  { examples: [{ rows: [shown], next_cursor: null }] },
+  { results: Type.Array(Alert), next_cursor: Nullable },
+  { examples: [{ results: [shown], next_cursor: null }] },
 );
 const forms = ['json', 'csv'] as const;
 const largestId = Number.MAX_SAFE_INTEGER;
@@ -111,8 +111,8 @@ export function registerAlertRoutes(app: App, deps: { pool: Database; clock: Clo
       }
       const limit = query.limit ?? usualLimit;
       const found = await listAlerts(pool, { ...asked, before: query.cursor, limit: limit + 1 });
-      const rows = found.slice(0, limit);
-      return { rows, next_cursor: found.length > limit ? String(rows.at(-1)!.id) : null } as never;
+      const results = found.slice(0, limit);
+      return { results, next_cursor: found.length > limit ? String(results.at(-1)!.id) : null } as never;
     },
   });
   app.get('/api/alerts/:id', {

@@ -32,18 +32,21 @@ const selectFacts = `
     where business_date > $1::date - 35 and business_date <= $1::date + 1 and source = any($3::text[])
     group by place_id, currency
   ),
+  usual as (
+    select place_id, array_agg(currency order by receipts desc, currency) as currencies
+    from (select *, sum(receipts) over (partition by place_id) as of_place from sold) as s
+    where receipts >= ${leastShare} * of_place
+    group by place_id
+  ),
   named as (
     select place_id, place_name from ops.place
     union all
     select i, null from unnest($2::text[]) as i where not exists (select from ops.place as p where p.place_id = i)
   )
-  select p.place_id, p.place_name,
-    (select array_agg(s.currency order by s.receipts desc, s.currency) from sold as s
-      where s.place_id = p.place_id
-        and s.receipts >= ${leastShare} * (select sum(a.receipts) from sold as a where a.place_id = p.place_id)) as currencies,
+  select p.place_id, p.place_name, u.currencies,
     (select h.period::timestamptz from cdm.sales_hour as h where h.place_id = p.place_id order by h.period limit 1) as first_sale,
-    (select u.slot_at from cdm.place_pulse as u where u.place_id = p.place_id and u.by_arrival order by u.slot_at limit 1) as first_arrival
-  from named as p order by p.place_id`;
+    (select t.slot_at from cdm.place_pulse as t where t.place_id = p.place_id and t.by_arrival order by t.slot_at limit 1) as first_arrival
+  from named as p left join usual as u on u.place_id = p.place_id order by p.place_id`;
 
 type Row = {
   place_id: string;

@@ -85,11 +85,17 @@ export async function fireAlerts(
   return written.rows;
 }
 
+// The rules first, as whoever changes one does: two that wait for each other would both fail.
 const resolve = `
-  with moved as (
+  with locked as materialized (
+    select r.rule_id from ops.alert_rule as r
+    where r.rule_id in (select a.rule_id from ops.alert as a where a.alert_id = any($1::bigint[]))
+    order by r.rule_id for share of r
+  ),
+  moved as (
     update ops.alert as a set resolved_at = i.at
     from unnest($1::bigint[], $2::timestamptz[]) as i(alert_id, at)
-    where a.alert_id = i.alert_id and a.resolved_at is null
+    where a.alert_id = i.alert_id and a.resolved_at is null and (select count(*) from locked) >= 0
     returning a.*
   ),
   told as (${writeEvents('alert.resolved', '$3')})

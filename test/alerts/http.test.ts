@@ -60,8 +60,8 @@ test('a large refund is told within the minute, by its receipt and no person', a
   await tested.settle();
   await judge();
   const { body } = await tested.call('GET', '/api/alerts/?state=firing&place_id=arbat');
-  assert.equal(body.rows.length, 1, JSON.stringify(body));
-  const [alert] = body.rows;
+  assert.equal(body.results.length, 1, JSON.stringify(body));
+  const [alert] = body.results;
   assert.deepEqual(
     [alert.rule_name, alert.place_name, alert.currency, alert.value, alert.threshold, alert.state],
     ['Large refunds', 'Arbat', 'RUB', 150, 100, 'firing'],
@@ -72,15 +72,16 @@ test('a large refund is told within the minute, by its receipt and no person', a
   );
   assert.doesNotMatch(JSON.stringify(body), /anna/);
   await judge();
-  assert.equal((await tested.call('GET', '/api/alerts/')).body.rows.length, 2);
+  assert.equal((await tested.call('GET', '/api/alerts/')).body.results.length, 2);
 });
 
 test('alerts are listed newest first, by pages, filters and as CSV', async () => {
   const first = (await tested.call('GET', '/api/alerts/?limit=1')).body;
   const second = (await tested.call('GET', `/api/alerts/?limit=1&cursor=${first.next_cursor}`)).body;
-  assert.ok(first.rows[0].id > second.rows[0].id);
+  assert.ok(first.results[0].id > second.results[0].id);
   assert.equal(second.next_cursor, null);
-  const count = async (query: string) => (await tested.call('GET', `/api/alerts/?${query}`)).body.rows.length;
+  const count = async (query: string) =>
+    (await tested.call('GET', `/api/alerts/?${query}`)).body.results.length;
   assert.equal(await count('rule_id=1'), 1);
   assert.equal(await count('state=resolved'), 0);
   assert.equal(await count('from=2020-01-01T00:00:00Z&to=2021-01-01T00:00:00Z'), 0);
@@ -88,8 +89,8 @@ test('alerts are listed newest first, by pages, filters and as CSV', async () =>
   const lines = (csv.body as string).trim().split('\r\n');
   assert.equal(lines.length, 3);
   assert.match(lines[0]!, /^id,state,fired_at,resolved_at,rule_id,rule_name,kind,metric,place_id/);
-  const one = await tested.call('GET', `/api/alerts/${first.rows[0].id}`);
-  assert.deepEqual(one.body, first.rows[0]);
+  const one = await tested.call('GET', `/api/alerts/${first.results[0].id}`);
+  assert.deepEqual(one.body, first.results[0]);
   assert.equal((await tested.call('GET', '/api/alerts/999')).status, 404);
 });
 
@@ -97,12 +98,12 @@ test('who is bound to a place sees its alerts alone, and no rule', async () => {
   const bound = await tokenOf({ roles: ['operator'], place_id: 'arbat' });
   const seen = await tested.call('GET', '/api/alerts/', undefined, bound);
   assert.deepEqual(
-    seen.body.rows.map(({ place_id }: { place_id: string }) => place_id),
+    seen.body.results.map(({ place_id }: { place_id: string }) => place_id),
     ['arbat'],
   );
   const other = await tested.call('GET', '/api/alerts/?place_id=north', undefined, bound);
   assert.equal(other.body.code, 'foreign_place');
-  const [hidden] = (await tested.call('GET', '/api/alerts/?place_id=north')).body.rows;
+  const [hidden] = (await tested.call('GET', '/api/alerts/?place_id=north')).body.results;
   assert.equal((await tested.call('GET', `/api/alerts/${hidden.id}`, undefined, bound)).status, 404);
   assert.equal((await tested.call('GET', '/api/alert-rules/', undefined, bound)).body.code, 'foreign_place');
   const analyst = await tokenOf({ roles: ['analyst'] });
@@ -119,7 +120,7 @@ test('rules are made, changed, muted and deleted', async () => {
   assert.equal(changed.body.muted_until, '2029-12-31T21:00:00.000Z');
   assert.equal((await tested.call('DELETE', `/api/alert-rules/${id}`)).body.name, 'quiet');
   assert.equal((await tested.call('GET', `/api/alert-rules/${id}`)).status, 404);
-  const [alert] = (await tested.call('GET', '/api/alerts/?rule_id=1')).body.rows;
+  const [alert] = (await tested.call('GET', '/api/alerts/?rule_id=1')).body.results;
   const muted = await tested.call('POST', `/api/alerts/${alert.id}/mute`, { minutes: 30 });
   assert.equal(muted.body.rule_id, 1);
   assert.ok(Date.parse(muted.body.muted_until) > Date.now());
@@ -147,7 +148,7 @@ test('a preview shows what a rule would have said, and writes nothing', async ()
   assert.equal(body.place_name, 'Arbat');
   assert.equal(body.alerts.length, 1);
   assert.ok(body.series.length > 30);
-  assert.equal((await tested.call('GET', '/api/alerts/')).body.rows.length, 2);
+  assert.equal((await tested.call('GET', '/api/alerts/')).body.results.length, 2);
   const ended = await tested.call('POST', '/api/alert-rules/preview?from=2020-01-01T00:00:00Z', rule);
   assert.equal(ended.body.errors[0].pointer, '/query/from');
 });

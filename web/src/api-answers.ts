@@ -136,7 +136,7 @@ export type GetAlertRulesIdAnswer = {
 };
 
 export type GetAlertsAnswer = {
-  rows: ({
+  results: ({
     id: number;
     rule_id: number;
     rule_name: string;

@@ -51,7 +51,7 @@ export function AlertsFrame({ current, actions, children }: FrameProperties) {
         label={words.parts}
         current={current}
         tabs={[
-          { to: 'alerts', label: words.fired, count: firing.data?.rows.length },
+          { to: 'alerts', label: words.fired, count: firing.data?.results.length },
           { to: 'alerts/rules', label: words.rules },
           { to: 'alerts/channels', label: words.channels },
           { to: 'alerts/deliveries', label: words.deliveries },
@@ -90,14 +90,14 @@ function FiredAlerts() {
         }
       >
         <Answer of={alerts}>
-          {({ rows, next_cursor }) =>
-            rows.length === 0 ? (
+          {({ results, next_cursor }) =>
+            results.length === 0 ? (
               <EmptyState title={words.none} icon="bell">
                 {words.noneText} <Link to="alerts/rules">{words.toRules}</Link>
               </EmptyState>
             ) : (
               <>
-                <AlertTable alerts={rows} />
+                <AlertTable alerts={results} />
                 <Pager cursor={cursor} next={next_cursor} onMove={move} />
               </>
             )
