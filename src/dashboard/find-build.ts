@@ -79,7 +79,7 @@ async function build(web: string, wanted: string): Promise<void> {
   }
 }
 
-/** A lock holds as long as the process lives that wrote its id into it. */
+/** A lock holds as long as the process lives that wrote its id into it, and no longer than a build may take. */
 async function takeLock(lock: string): Promise<boolean> {
   try {
     await writeFile(lock, String(process.pid), { flag: 'wx' });
@@ -89,9 +89,10 @@ async function takeLock(lock: string): Promise<boolean> {
   }
   const holder = Number(await readFile(lock, 'utf8').catch(() => ''));
   const written = await stat(lock).catch(() => undefined);
-  if (written === undefined || (holder > 0 && isAlive(holder))) return false;
-  // One that is being written is empty for a moment.
-  if (holder > 0 || Date.now() - written.mtimeMs > longestBuildMs) await rm(lock, { force: true });
+  if (written === undefined) return false;
+  // Ids are given anew, so another process may have it by now. One that is being written is empty for a moment.
+  const isOld = Date.now() - written.mtimeMs > 2 * longestBuildMs;
+  if (isOld || (holder > 0 && !isAlive(holder))) await rm(lock, { force: true });
   return false;
 }
 
