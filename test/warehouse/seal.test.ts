@@ -9,6 +9,7 @@ import { createCustomersRebuild } from '../../src/customers/rebuild-customers.ts
 import { ensurePartitions } from '../../src/warehouse/installation.ts';
 import { rebuildMarts } from '../../src/warehouse/rebuild.ts';
 import { planSeal, sealJournal } from '../../src/warehouse/seal.ts';
+import { findBehind } from '../../src/warehouse/seal-refusals.ts';
 import { takeSnapshot } from '../../src/warehouse/take-snapshot.ts';
 import { receipt, startTestProgram, type TestProgram } from '../program.ts';
 import { differencesOf, settleVault } from '../vault/fixture.ts';
@@ -120,6 +121,30 @@ test('it is refused where it may not be', async () => {
   await snapshot();
   // Whoever else uses the server may hold the end of its look back.
   await query('update cdm.touched_until set at_xid = pg_current_xact_id()');
+  const stands = async (pattern: RegExp, sendsOrders = false) => {
+    await assert.rejects(sealJournal({ ...deps(), sendsOrders }, scopeOf(6)), refusal(pattern));
+    assert.equal((await planSeal({ ...deps(), sendsOrders }, scopeOf(6))).refusals.length, 1);
+  };
+  await query(
+    "insert into pgboss.job (name, state, start_after) values ('reattribute', 'created', now() + interval '1 day')",
+  );
+  await stands(/1 re-attributions are pending; wait/);
+  await query(
+    "delete from pgboss.job where name = 'reattribute' and start_after > now() + interval '1 hour'",
+  );
+  await query("insert into ops.erased_customer (customer_hash) values ('\\x00')");
+  await stands(/1 erasures are not done; wait/);
+  await query('delete from ops.erased_customer');
+  // Kafka's sender reads orders alone, and is at the beginning: as long as there are none it misses nothing.
+  const ofOne = `from (select min(position) as first from stg.journal where sale_seq is not null) as f where position = first`;
+  await query(`update stg.journal set source = 'order' ${ofOne}`);
+  await stands(/not all .* followed yet \(sender of orders\)/, true);
+  assert.deepEqual(
+    await findBehind(tested.database.pool, monthsAgo(6), false),
+    [],
+    'without Kafka nobody sends',
+  );
+  await query(`update stg.journal set source = 'receipt' ${ofOne}`);
   assert.deepEqual(await query('select from ops.seal'), []);
 });
 
