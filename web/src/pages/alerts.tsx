@@ -21,7 +21,7 @@ import { OneAlert } from './alerts-one.tsx';
 import { AlertRules } from './alerts-rules.tsx';
 import { alertsWords } from './alerts-words.ts';
 
-type Alerts = { rows: Alert[]; next_cursor: string | null };
+type Alerts = { results: Alert[]; next_cursor: string | null };
 const defaults = { state: '', rule_id: '' };
 const lookEveryMs = 10_000;
 
