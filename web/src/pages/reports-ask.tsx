@@ -1,4 +1,4 @@
-import { useMutation, useQuery } from '@tanstack/react-query';
+import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useId, useState } from 'react';
 import { request } from '../api.ts';
 import { problemOf } from '../field-problems.ts';
@@ -6,6 +6,7 @@ import { localDay } from '../local-day.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { SelectField, TextField } from '../parts/field.tsx';
 import { ErrorBox } from '../parts/notice.tsx';
+import { usePlaces } from '../places.ts';
 import { useIdentity } from '../session.ts';
 import { useStore } from '../store.ts';
 import { languageStore, languages, useWords } from '../words.ts';
@@ -95,15 +96,8 @@ type PlaceProperties = { value: string; onChange: (place: string) => void; probl
 function PlaceChoice({ value, onChange, problem }: PlaceProperties) {
   const words = useWords(reportsWords);
   const isBound = useIdentity().place_id !== null;
-  const places = useQuery({
-    queryKey: ['places'],
-    queryFn: ({ signal }) =>
-      request<{ results: { place_id: string; place_name: string }[] }>('/api/places/', {
-        query: { limit: 1000 },
-        signal,
-      }),
-  });
-  const known = (places.data?.results ?? []).map((one) => ({ value: one.place_id, label: one.place_name }));
+  const places = usePlaces();
+  const known = (places.data ?? []).map((one) => ({ value: one.place_id, label: one.place_name }));
   return (
     <SelectField
       {...{ label: words.place, value, onChange, problem }}

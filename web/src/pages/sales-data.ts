@@ -1,6 +1,6 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { request } from '../api.ts';
-import type { GetAnalyticsSalesAnswer, GetPlacesAnswer } from '../api-answers.ts';
+import type { GetAnalyticsSalesAnswer } from '../api-answers.ts';
 import { type Granularity, type Group, groupColumns, quoteValue, type SalesQuestion } from './sales-view.ts';
 
 export type SalesRow = GetAnalyticsSalesAnswer['rows'][number];
@@ -37,21 +37,23 @@ export function useDrawn(
     // The largest groups are those of one currency, which the sum tells.
     enabled: isShown && (group === undefined || currency !== undefined),
     placeholderData: keepPreviousData,
-    queryFn: async ({ signal }) => {
-      if (group === undefined) return await ask({ ...question, limit: 10_000 }, signal);
-      const { id } = groupColumns[group as Exclude<Group, ''>];
-      const ranking = { ...question, granularity: 'total', order: `-${measure}`, limit: rankedGroups };
-      const ranked = await ask(ranking, signal);
-      if (granularity === 'total') return ranked;
-      const largest = ranked.rows
-        .filter((row) => currency === undefined || row.currency === currency)
-        .slice(0, drawnGroups)
-        .map((row) => quoteValue(String(row[id])));
-      if (largest.length === 0) return ranked;
-      // Lines of many groups with what they are compared with would be twice as many.
-      return await ask({ ...question, compare: undefined, [id]: largest.join(','), limit: 10_000 }, signal);
-    },
+    // With the question, since the rows of the one before are shown until those of the next are there.
+    queryFn: async ({ signal }) => ({ question, rows: (await askDrawn(signal)).rows }),
   });
+  async function askDrawn(signal: AbortSignal): Promise<GetAnalyticsSalesAnswer> {
+    if (group === undefined) return await ask({ ...question, limit: 10_000 }, signal);
+    const { id } = groupColumns[group as Exclude<Group, ''>];
+    const ranking = { ...question, granularity: 'total', order: `-${measure}`, limit: rankedGroups };
+    const ranked = await ask(ranking, signal);
+    if (granularity === 'total') return ranked;
+    const largest = ranked.rows
+      .filter((row) => currency === undefined || row.currency === currency)
+      .slice(0, drawnGroups)
+      .map((row) => quoteValue(String(row[id])));
+    if (largest.length === 0) return ranked;
+    // Lines of many groups with what they are compared with would be twice as many.
+    return await ask({ ...question, compare: undefined, [id]: largest.join(','), limit: 10_000 }, signal);
+  }
 }
 
 /** A page of the table, in the order that the reader chose. */
@@ -80,20 +82,6 @@ export function useOffered(question: SalesQuestion, group: Exclude<Group, ''>, e
       const { rows } = await ask({ ...query, limit: offeredValues }, signal);
       const offered = new Map(rows.map((row) => [String(row[id]), String(row[name] ?? row[id])]));
       return [...offered].map(([value, label]): Offered => ({ value, label }));
-    },
-  });
-}
-
-export function usePlaces(enabled: boolean) {
-  return useQuery({
-    queryKey: ['places'],
-    enabled,
-    staleTime: 300_000,
-    queryFn: async ({ signal }) => {
-      const { results } = await request<GetPlacesAnswer>('/api/places/', { query: { limit: 1000 }, signal });
-      return results
-        .map(({ place_id, place_name }): Offered => ({ value: place_id, label: place_name ?? place_id }))
-        .sort((a, b) => a.label.localeCompare(b.label));
     },
   });
 }

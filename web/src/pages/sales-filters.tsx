@@ -1,7 +1,8 @@
 import { Segments, SelectField, TextField } from '../parts/field.tsx';
 import { Card } from '../parts/page.tsx';
+import { usePlaces } from '../places.ts';
 import { useWords } from '../words.ts';
-import { type Offered, useOffered, usePlaces } from './sales-data.ts';
+import { type Offered, useOffered } from './sales-data.ts';
 import {
   comparisons,
   granularities,
@@ -92,12 +93,14 @@ export function SalesFilters({ view, setView, question, isOffering }: Properties
 
 function Filters({ view, setView, question, isOffering }: Properties) {
   const words = useWords(salesWords);
-  const places = usePlaces(isOffering);
+  const places = usePlaces(isOffering)
+    .data?.map(({ place_id, place_name }): Offered => ({ value: place_id, label: place_name }))
+    .sort((a, b) => a.label.localeCompare(b.label));
   const categories = useOffered(question, 'category', isOffering);
   const products = useOffered(question, 'product', isOffering);
   const payments = useOffered(question, 'payment_method', isOffering);
   const offered: [(typeof filtered)[number], readonly Offered[] | undefined][] = [
-    ['place', places.data],
+    ['place', places],
     ['category', categories.data],
     ['product', products.data],
     ['payment', payments.data],

@@ -62,6 +62,7 @@ export function SalesPage() {
               <SalesSum
                 {...{ currency, currencies }}
                 answer={data}
+                isBusy={sum.isPlaceholderData}
                 onCurrency={(value) => setView({ currency: value })}
               />
               <Drawing {...{ view, setView, question, currency, drawn, measure }} />
@@ -88,6 +89,7 @@ function Drawing({ view, setView, question, currency, drawn, measure }: DrawingP
   return (
     <Card
       className="sales-drawing"
+      isBusy={shown !== 'table' && drawn.isPlaceholderData}
       title={words.measures[measure as keyof typeof words.measures]}
       actions={
         <>
@@ -122,7 +124,7 @@ function Drawing({ view, setView, question, currency, drawn, measure }: DrawingP
         />
       ) : (
         <Answer of={drawn}>
-          {(data) => <SalesChart {...{ question, currency, measure }} rows={data.rows} kind={shown} />}
+          {(data) => <SalesChart {...{ ...data, currency, measure }} kind={shown} />}
         </Answer>
       )}
     </Card>

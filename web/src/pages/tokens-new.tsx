@@ -1,10 +1,11 @@
-import { useMutation, useQuery } from '@tanstack/react-query';
+import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useId, useState } from 'react';
 import { request } from '../api.ts';
 import { problemOf } from '../field-problems.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { CheckField, SelectField, TextField } from '../parts/field.tsx';
 import { ErrorBox } from '../parts/notice.tsx';
+import { usePlaces } from '../places.ts';
 import type { Role } from '../session.ts';
 import { useWords } from '../words.ts';
 import { tokensWords } from './tokens-words.ts';
@@ -47,11 +48,7 @@ export function NewToken({ onClose, onDone }: Properties) {
   const [chosen, setChosen] = useState<readonly Role[]>(['collector']);
   const [place, setPlace] = useState('');
   const [lifetime, setLifetime] = useState<Lifetime>('never');
-  const places = useQuery({
-    queryKey: ['places'],
-    queryFn: ({ signal }) =>
-      request<{ results: { place_id: string }[] }>('/api/places/', { query: { limit: 1000 }, signal }),
-  });
+  const places = usePlaces();
   const create = useMutation({
     mutationFn: () => createToken({ name, roles: chosen, place, lifetime }),
     onSuccess: onDone,
@@ -90,7 +87,7 @@ export function NewToken({ onClose, onDone }: Properties) {
           hint={chosen.includes('admin') ? words.adminUnbound : words.placeHint}
           value={place}
           onChange={setPlace}
-          suggestions={(places.data?.results ?? []).map(({ place_id }) => place_id)}
+          suggestions={(places.data ?? []).map(({ place_id }) => place_id)}
           problem={problemOf(create.error, 'place_id')}
         />
         <LifetimeChoice
