@@ -1,6 +1,8 @@
 import { markReachable, markUnreachable } from './connection.ts';
 import { endSession, sessionStore } from './session.ts';
 
+export const readyPath = '/readyz';
+
 export type FieldProblem = { pointer: string; code: string; message: string };
 
 /** What went wrong with a request: the program's problem+json, or that it could not be reached. */
@@ -73,7 +75,8 @@ export async function send(path: string, options: RequestOptions = {}): Promise<
     markUnreachable();
     throw new ApiProblem(0, { code: 'unreachable', detail: (error as Error).message });
   }
-  if ([502, 503, 504].includes(response.status)) markUnreachable();
+  // That it is not ready is what /readyz is asked for.
+  if ([502, 503, 504].includes(response.status) && path !== readyPath) markUnreachable();
   else markReachable();
   if (response.ok) return response;
   const problem = await readProblem(response);

@@ -4,15 +4,19 @@ import { createStore } from './store.ts';
 export const reachableStore = createStore(true);
 
 const askAgainMs = 1_500;
+/** Where some requests fail and others do not, each answer would have all pages ask anew. */
+const quietMs = 1_000;
 let isAsking = false;
+let failedAtMs = Number.NEGATIVE_INFINITY;
 const askReady = () => new URL('readyz', document.baseURI).href;
 
 export function markReachable(): void {
-  reachableStore.set(true);
+  if (performance.now() - failedAtMs >= quietMs) reachableStore.set(true);
 }
 
 /** Asks the program now and then whether it is back; pages that wait ask anew when it is. */
 export function markUnreachable(): void {
+  failedAtMs = performance.now();
   reachableStore.set(false);
   if (isAsking) return;
   isAsking = true;
@@ -26,6 +30,6 @@ async function askAgain(): Promise<void> {
     (answer) => answer.ok,
     () => false,
   );
-  if (ready) markReachable();
+  if (ready) reachableStore.set(true);
   else markUnreachable();
 }

@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useState } from 'react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { canSee } from './app.tsx';
 import { reachableStore } from './connection.ts';
 import { type PageGroup, pageGroups, pageNames } from './pages.ts';
@@ -24,11 +24,17 @@ export function Layout({ children }: { children: ReactNode }) {
     window.addEventListener('keydown', close);
     return () => window.removeEventListener('keydown', close);
   }, [open]);
+  const content = useRef<HTMLDivElement>(null);
+  const shownPath = useRef(path);
+  useEffect(() => {
+    // A link of the page before is gone with it; who goes on by keyboard starts at the new one.
+    if (shownPath.current !== path && document.activeElement === document.body)
+      content.current?.focus({ preventScroll: true });
+    shownPath.current = path;
+  }, [path]);
   return (
     <div className="shell">
-      <a className="skip" href="#content">
-        {words.skip}
-      </a>
+      <SkipLink onSkip={() => content.current?.focus()} />
       <header className="top">
         <Brand />
         <button
@@ -47,11 +53,28 @@ export function Layout({ children }: { children: ReactNode }) {
         <Navigation />
         <Account />
       </div>
-      <div className="content" id="content" tabIndex={-1}>
+      <div className="content" id="content" ref={content} tabIndex={-1}>
         <ConnectionBar />
         <main>{children}</main>
       </div>
     </div>
+  );
+}
+
+/** An address of a fragment alone would lead to the first page, since addresses are relative to <base>. */
+function SkipLink({ onSkip }: { onSkip: () => void }) {
+  const words = useWords(shellWords);
+  return (
+    <a
+      className="skip"
+      href={`${location.pathname}${location.search}#content`}
+      onClick={(event) => {
+        event.preventDefault();
+        onSkip();
+      }}
+    >
+      {words.skip}
+    </a>
   );
 }
 

@@ -15,17 +15,21 @@ export function navigate(to: string, options: { replace?: boolean } = {}): void 
   const target = basePath + to.replace(/^\//, '');
   if (target === readAddress()) return;
   if (options.replace === true) history.replaceState(null, '', target);
-  else history.pushState(null, '', target);
+  else {
+    const isOtherPage = target.split('?')[0] !== location.pathname;
+    history.pushState(null, '', target);
+    if (isOtherPage) window.scrollTo(0, 0);
+  }
   addressStore.set(readAddress());
 }
 
-/** Where the reader is, below the base: `{ path: 'customers/7', search: '?tag=vip' }`. */
+/** Where the reader is, below the base, segments still encoded: `{ path: 'customers/a%2F7', search: '?tag=vip' }`. */
 export function useAddress(): Address {
   const address = useStore(addressStore);
   return useMemo(() => {
     const url = new URL(address, location.origin);
     const path = url.pathname.startsWith(basePath) ? url.pathname.slice(basePath.length) : '';
-    return { path: decodeURI(path).replace(/\/$/, ''), search: url.search };
+    return { path: path.replace(/\/$/, ''), search: url.search };
   }, [address]);
 }
 
@@ -55,7 +59,7 @@ export function useQueryState<T extends Record<string, string>>(
         else next.set(name, value);
       }
       const query = next.toString();
-      navigate(`${encodeURI(path)}${query === '' ? '' : `?${query}`}`, options);
+      navigate(`${path}${query === '' ? '' : `?${query}`}`, options);
     },
     [path, search, defaults],
   );

@@ -20,7 +20,7 @@ function readSession(): Session {
   const given = /^#token=(.+)$/.exec(location.hash)?.[1];
   if (given !== undefined) {
     history.replaceState(null, '', location.pathname + location.search);
-    const token = decodeURIComponent(given);
+    const token = readGiven(given);
     keepToken(token);
     return { token };
   }
@@ -29,6 +29,15 @@ function readSession(): Session {
     return token === null ? {} : { token };
   } catch {
     return {};
+  }
+}
+
+/** What somebody pasted may be cut in the middle of a sign. */
+function readGiven(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
   }
 }
 

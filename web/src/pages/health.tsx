@@ -1,6 +1,6 @@
 import '../styles/manage.css';
 import { useQuery } from '@tanstack/react-query';
-import { ApiProblem, request } from '../api.ts';
+import { ApiProblem, readyPath, request } from '../api.ts';
 import type { GetHealthAnswer } from '../api-answers.ts';
 import { useFormat } from '../format.ts';
 import { localDay } from '../local-day.ts';
@@ -25,7 +25,7 @@ const megabyte = 1_000_000;
 /** An answer of 503 says what is away, which is what is asked for here. */
 async function readReadiness(signal: AbortSignal): Promise<Readiness> {
   try {
-    return await request<Readiness>('/readyz', { signal });
+    return await request<Readiness>(readyPath, { signal });
   } catch (error) {
     if (error instanceof ApiProblem && error.members.checks !== undefined)
       return error.members as unknown as Readiness;

@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useRef } from 'react';
+import { type ReactNode, useLayoutEffect, useRef } from 'react';
 import { defineWords, useWords } from '../words.ts';
 import { Icon } from './icon.tsx';
 
@@ -13,7 +13,8 @@ type Properties = { title: string; onClose: () => void; children: ReactNode; foo
 export function Dialog({ title, onClose, children, footer }: Properties) {
   const words = useWords(dialogWords);
   const element = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Closed while it is still in the page: one that was taken out gives no focus back.
+  useLayoutEffect(() => {
     const dialog = element.current!;
     if (!dialog.open) dialog.showModal();
     return () => dialog.close();
@@ -25,6 +26,10 @@ export function Dialog({ title, onClose, children, footer }: Properties) {
       onCancel={(event) => {
         event.preventDefault();
         onClose();
+      }}
+      // A browser closes it by itself where Escape is pressed again and again.
+      onClose={(event) => {
+        if (!event.currentTarget.open) onClose();
       }}
     >
       <div className="dialog-head">
