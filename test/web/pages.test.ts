@@ -116,6 +116,39 @@ describe('the dashboard', { skip }, () => {
     watched.assertCalm();
   });
 
+  test('the hours of today are of the clock of each place', async () => {
+    // East in the morning and west in the evening, so that it is the same day there.
+    const eastwards = new Date().getUTCHours() < 12 ? 5 : -5;
+    const time_zone = eastwards > 0 ? 'Etc/GMT-5' : 'Etc/GMT+5';
+    await tested.call('PUT', '/api/places/far', { place_name: 'Far shop', time_zone });
+    const local = new Date(Date.now() + eastwards * 3_600_000).toISOString();
+    const far = receipt({ transaction_id: 'far-1', timestamp: local.slice(0, 19), place_id: 'far' });
+    await tested.call('POST', '/api/checks/', far);
+    const watched = await browser.open();
+    const { page } = watched;
+    await page.goto(signedIn(''));
+    await page.getByRole('button', { name: 'By hour' }).click();
+    await page.getByText('As a table').first().click();
+    const row = page.getByRole('row').filter({ has: page.getByText(`${local.slice(11, 13)}:00`) });
+    await row.getByText(/27\.47/).waitFor();
+    await watched.close();
+    watched.assertCalm();
+  });
+
+  test('a day without a sale is drawn as nought, in its place', async () => {
+    const watched = await browser.open();
+    const { page } = watched;
+    await page.goto(signedIn('sales?period=custom&from=2024-02-01&to=2024-02-29&compare='));
+    await page.getByText('As a table').click();
+    await page
+      .getByRole('row', { name: /Feb 8/ })
+      .getByText(/0\.00$/)
+      .waitFor();
+    assert.equal(await page.getByRole('row').count(), 4);
+    await watched.close();
+    watched.assertCalm();
+  });
+
   for (const look of [
     { name: 'English, light, wide', locale: 'en-GB', colorScheme: 'light', width: 1280 },
     { name: 'Russian, dark, narrow', locale: 'ru-RU', colorScheme: 'dark', width: 390 },
@@ -149,6 +182,71 @@ describe('the dashboard', { skip }, () => {
       watched.assertCalm();
     });
   }
+
+  test('pages share what they ask alike, a dialog gives the focus back, and one can skip to the content', async () => {
+    const watched = await browser.open();
+    const { page } = watched;
+    await page.goto(signedIn('reports'));
+    const ask = page.getByRole('button', { name: 'Ask for a report' });
+    for (const leave of [
+      () => page.keyboard.press('Escape'),
+      () => page.getByRole('dialog').getByRole('button', { name: 'Close' }).click(),
+    ]) {
+      await ask.press('Enter');
+      await page.getByLabel('Place').selectOption('Corner shop');
+      await leave();
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+      await ask.and(page.locator(':focus')).waitFor();
+    }
+    await page.getByRole('link', { name: 'Sales' }).click();
+    await page.getByRole('combobox', { name: 'Place' }).selectOption('Corner shop');
+    await page.waitForURL(/place=corner/);
+    await page.reload();
+    await heading(page, 'Sales');
+    await page.getByRole('link', { name: 'Skip to the content' }).press('Enter');
+    await page.locator('#content:focus').waitFor();
+    assert.match(page.url(), /sales\?.*place=corner/);
+    await watched.close();
+    watched.assertCalm();
+  });
+
+  test('an address that nobody wrote is told to be none, and an id may hold anything', async () => {
+    const watched = await browser.open();
+    const { page } = watched;
+    watched.allow(/404/);
+    await page.goto(signedIn('nowhere/at/all'));
+    await heading(page, 'Not here');
+    await page.getByRole('link', { name: 'To the first page' }).click();
+    await heading(page, 'Today');
+    await page.locator('#content:focus').waitFor();
+    await page.goto(address('customers/50%2525'));
+    await heading(page, '50%25');
+    await watched.close();
+    watched.assertCalm();
+  });
+
+  test('a program that is not ready is shown so, and not asked without end', async () => {
+    const watched = await browser.open();
+    const { page } = watched;
+    watched.allow(/503/);
+    const asked = { ready: 0, audits: 0 };
+    page.on('request', (request) => {
+      if (request.url().includes('/api/audits/')) asked.audits += 1;
+    });
+    const { promise: asks, resolve } = Promise.withResolvers<void>();
+    await page.route('**/readyz', async (route) => {
+      asked.ready += 1;
+      if (asked.ready === 3) resolve();
+      await route.fulfill({ status: 503, json: { ready: false, checks: { kafka: 'does not answer' } } });
+    });
+    await page.goto(signedIn('health'));
+    await page.getByText('does not answer').waitFor();
+    await asks;
+    assert.equal(asked.audits, 1);
+    assert.equal(await page.getByText('Connection lost').count(), 0);
+    await watched.close();
+    watched.assertCalm();
+  });
 
   test('the address holds the view; the table is ordered; files hold what is shown', async () => {
     const watched = await browser.open();

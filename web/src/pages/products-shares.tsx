@@ -1,3 +1,4 @@
+import { fillPeriods } from '../fill-periods.ts';
 import { useFormat } from '../format.ts';
 import { Chart } from '../parts/chart.tsx';
 import { Answer, EmptyState } from '../parts/notice.tsx';
@@ -79,7 +80,7 @@ export function Trend({ by, kind, range, currency, rows }: TrendProperties) {
       <Answer of={trend}>
         {(answer) => {
           const own = answer.rows.filter((row) => row.currency === currency);
-          const periods = [...new Set(own.map((row) => row.period!))].sort();
+          const periods = fillPeriods(own.map((row) => row.period!));
           const found = new Map(own.map((row) => [`${row.period} ${idOf(row, by)}`, row.net]));
           return (
             <Chart

@@ -1,3 +1,4 @@
+import { fillPeriods } from '../fill-periods.ts';
 import { useFormat } from '../format.ts';
 import { Chart, type ChartSeries } from '../parts/chart.tsx';
 import { EmptyState } from '../parts/notice.tsx';
@@ -45,7 +46,7 @@ export function SalesChart({ question, rows, currency, measure, kind }: Properti
       />
     );
   }
-  const periods = [...new Set(own.map((row) => row.period!))].sort();
+  const periods = fillPeriods(own.map((row) => row.period!));
   return (
     <>
       <Chart
@@ -58,12 +59,18 @@ export function SalesChart({ question, rows, currency, measure, kind }: Properti
             ? withPast(alignTo(periods, own), measure, label, words.before)
             : groupSeries(periods, own, group, measure)
         }
-        stacked={group !== undefined && kind === 'bar'}
+        stacked={group !== undefined && kind === 'bar' && addsUp(group, measure)}
       />
       {group !== undefined && <p className="muted small">{words.topOnly(drawnGroups)}</p>}
     </>
   );
 }
+
+/** A receipt may have two categories, and a place two groups: their bars on top of each other would be of no sum. */
+const addsUp = (group: Exclude<Group, ''>, measure: string) =>
+  measure !== 'average_receipt' &&
+  group !== 'group' &&
+  (measure !== 'receipts' || (group !== 'product' && group !== 'category'));
 
 const nameOf = (row: SalesRow, group: Exclude<Group, ''>) => row[groupColumns[group].name] ?? '–';
 
@@ -73,8 +80,10 @@ function alignTo(periods: readonly string[], rows: readonly SalesRow[]): (SalesR
 }
 
 type Figures = Record<string, unknown>;
+/** Where there is no row, nothing was sold, which has no average; a figure that does not add up is null. */
 const figureOf = (row: Figures | null | undefined, measure: string): number | null => {
-  const value = row?.[measure];
+  if (row === null || row === undefined) return measure === 'average_receipt' ? null : 0;
+  const value = row[measure];
   return typeof value === 'number' ? value : null;
 };
 

@@ -7,6 +7,7 @@ import { salesWords } from './sales-words.ts';
 
 type Properties = {
   answer: GetAnalyticsSalesAnswer;
+  isBusy: boolean;
   currency: string;
   currencies: readonly string[];
   onCurrency: (currency: string) => void;
@@ -16,13 +17,13 @@ const shown = ['net', 'receipts', 'average_receipt', 'units', 'refunds', 'nds', 
 const counts: readonly string[] = ['receipts', 'units'];
 
 /** The figures of the whole period in one currency. */
-export function SalesSum({ answer, currency, currencies, onCurrency }: Properties) {
+export function SalesSum({ answer, isBusy, currency, currencies, onCurrency }: Properties) {
   const words = useWords(salesWords);
   const format = useFormat();
   const row = answer.rows.find((one) => one.currency === currency);
   const { compare } = answer;
   return (
-    <section className="card sales-sum" aria-label={words.period}>
+    <section className="card sales-sum" aria-label={words.period} aria-busy={isBusy}>
       <dl>
         {shown.map((name) => {
           const value = row?.[name];

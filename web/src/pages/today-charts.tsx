@@ -16,10 +16,10 @@ type DayProperties = {
 
 const heightPx = 280;
 
-/** A business day may go on after midnight: hours are counted from its date, up to 47. */
+/** A business day may go on after midnight, so hours are counted from its date. */
 function hourIndex(period: string, date: string): number {
-  const day = period.slice(0, 10) === date ? 0 : 24;
-  return day + Number(period.slice(11, 13));
+  const days = Math.round((Date.parse(period.slice(0, 10)) - Date.parse(date)) / 86_400_000);
+  return days * 24 + Number(period.slice(11, 13));
 }
 
 export function DayChart({ currency, date, kind, hours }: DayProperties) {
@@ -55,7 +55,7 @@ export function DayChart({ currency, date, kind, hours }: DayProperties) {
     <Chart
       label={`${kind === 'running' ? words.running : words.byHour}, ${format.day(date)}`}
       labelsTitle={words.hour}
-      labels={indexes.map((index) => `${String(index % 24).padStart(2, '0')}:00`)}
+      labels={indexes.map((index) => `${String((index + 24) % 24).padStart(2, '0')}:00`)}
       series={[
         { name: words.now, values: values(now, latest), kind: kind === 'running' ? 'line' : 'bar' },
         ...(before.size === 0

@@ -3,6 +3,7 @@ import { useEffect, useRef } from 'react';
 import { request } from '../api.ts';
 import type { GetAnalyticsPulseAnswer, GetAnalyticsSalesAnswer } from '../api-answers.ts';
 import type { LivePlace } from '../live-sales.ts';
+import { usePlaces } from '../places.ts';
 import { quoteValue } from './sales-view.ts';
 
 export type Before = { net: number; receipts: number; average_receipt: number | null };
@@ -11,6 +12,8 @@ export type Totals = Record<'net' | 'sales' | 'refunds' | 'receipts' | 'nds' | '
   average_receipt: number | null;
 };
 
+/** Of a thousand places around the clock. */
+const mostHours = 50_000;
 const refreshMs = 60_000;
 const afterEventMs = 4_000;
 
@@ -46,14 +49,22 @@ export function dateOf(places: readonly LivePlace[]): string | undefined {
 function useRefreshed(moved: unknown, key: string): void {
   const client = useQueryClient();
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const known = useRef(moved);
   useEffect(() => {
-    if (moved === undefined || timer.current !== undefined) return;
+    if (moved === known.current || timer.current !== undefined) return;
+    known.current = moved;
     timer.current = setTimeout(() => {
       timer.current = undefined;
       void client.invalidateQueries({ queryKey: [key] });
     }, afterEventMs);
   }, [moved, key, client]);
-  useEffect(() => () => clearTimeout(timer.current), []);
+  useEffect(
+    () => () => {
+      clearTimeout(timer.current);
+      timer.current = undefined;
+    },
+    [],
+  );
 }
 
 /** The same weekday a week ago, up to the same local time, by place. */
@@ -70,18 +81,22 @@ export function useWeekBefore(date: string | undefined) {
   });
 }
 
-/** Both days by the hour; of a single place by its own clock. */
+/** Both days by the hour, of each place by its own clock. */
 export function useHours(date: string | undefined, moved: readonly LivePlace[]) {
   const placeId = moved.length === 1 ? moved[0]!.place_id : undefined;
+  const places = usePlaces();
+  const zones = new Set(places.data?.map(({ time_zone }) => time_zone));
+  // Hours of places in one zone come added up.
+  const group_by = placeId === undefined && zones.size > 1 ? 'place' : undefined;
   useRefreshed(moved, 'today-hours');
   const ask = (day: string, signal: AbortSignal) => {
     const place_id = placeId === undefined ? undefined : quoteValue(placeId);
-    const query = { granularity: 'hour', from: day, to: day, place_id };
+    const query = { granularity: 'hour', group_by, from: day, to: day, place_id, limit: mostHours };
     return request<GetAnalyticsSalesAnswer>('/api/analytics/sales', { query, signal });
   };
   return useQuery({
-    queryKey: ['today-hours', date, placeId],
-    enabled: date !== undefined,
+    queryKey: ['today-hours', date, placeId, group_by],
+    enabled: date !== undefined && !places.isPending,
     refetchInterval: refreshMs,
     placeholderData: keepPreviousData,
     queryFn: async ({ signal }) => {

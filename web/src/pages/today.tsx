@@ -6,6 +6,7 @@ import { Segments } from '../parts/field.tsx';
 import { Change, Figure } from '../parts/figure.tsx';
 import { EmptyState, Loading } from '../parts/notice.tsx';
 import { Card, Page } from '../parts/page.tsx';
+import { usePlaces } from '../places.ts';
 import { Link, useQueryState } from '../router.tsx';
 import { useWords } from '../words.ts';
 import { DayChart, PulseChart } from './today-charts.tsx';
@@ -21,6 +22,8 @@ export function TodayPage() {
   const names = useWords(pageNames);
   const format = useFormat();
   const { places, isOpen } = useLiveSales();
+  // Their zones are asked for while the stream opens.
+  usePlaces();
   const [view, setView] = useQueryState(defaults);
   const currencies = currenciesOf(places ?? []);
   const currency = currencies.includes(view.currency) ? view.currency : currencies[0];
@@ -138,7 +141,8 @@ function Headline({ currency, date, places, rows, hours }: HeadlineProperties) {
     sum((row) => row.receipts ?? 0),
     sum((row) => row.sales),
   ];
-  const percent = (now: number, then: number) => (then === 0 ? null : ((now - then) / Math.abs(then)) * 100);
+  const percent = (now: number | null, then: number) =>
+    now === null || then === 0 ? null : ((now - then) / Math.abs(then)) * 100;
   const wholeDay = hours
     ?.filter((row) => row.currency === currency)
     .reduce((total, row) => total + row.net, 0);
@@ -178,7 +182,7 @@ function Headline({ currency, date, places, rows, hours }: HeadlineProperties) {
         label={words.average}
         value={totals.average_receipt}
         format={money}
-        note={<Change percent={percent(totals.average_receipt ?? 0, average)} />}
+        note={<Change percent={percent(totals.average_receipt, average)} />}
       />
       <Figure label={words.tips} value={totals.tips} format={whole} note={part(totals.tips)} />
       <Figure label={words.nds} value={totals.nds} format={whole} note={part(totals.nds)} />

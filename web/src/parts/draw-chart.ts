@@ -31,6 +31,7 @@ const seriesColors = 8;
 /** Bars have rounded ends and never grow fat. */
 const widestBarPx = 36;
 const pointsWithDots = 2;
+const dotPx = 7;
 
 export function drawChart(element: HTMLElement): Drawing {
   const chart = init(element, null, { renderer: 'canvas' });
@@ -136,10 +137,12 @@ function seriesOption(one: ChartSeries, index: number, properties: ChartProperti
       itemStyle: { color, borderRadius: stacked ? 0 : radius },
     };
   }
+  const hasLone = one.values.some((_, at) => isLone(one.values, at));
   return {
     ...common,
-    showSymbol: labels.length <= pointsWithDots,
-    symbolSize: 7,
+    ...(hasLone ? { data: one.values.map((_, at) => dotted(one.values, at)), symbol: 'none' } : {}),
+    showSymbol: hasLone || labels.length <= pointsWithDots,
+    symbolSize: dotPx,
     lineStyle: { width: one.isPast === true ? 1.5 : 2, color, type: one.isPast === true ? [4, 4] : 'solid' },
     ...(stacked
       ? { areaStyle: { opacity: 0.7 } }
@@ -147,6 +150,16 @@ function seriesOption(one: ChartSeries, index: number, properties: ChartProperti
         ? { areaStyle: { opacity: 0.1, color } }
         : {}),
   };
+}
+
+/** A value between two gaps has no line to be seen by. */
+function isLone(values: ChartSeries['values'], at: number): boolean {
+  const isGap = (index: number) => values[index] === null || values[index] === undefined;
+  return !isGap(at) && isGap(at - 1) && isGap(at + 1);
+}
+
+function dotted(values: ChartSeries['values'], at: number) {
+  return isLone(values, at) ? { value: values[at], symbol: 'circle' } : values[at];
 }
 
 type TipPoint = { name: string; seriesName: string; value: number | null; color: string };

@@ -26,12 +26,19 @@ export function Page({ title, actions, lead, children }: Properties) {
   );
 }
 
-type CardProperties = { title?: string; actions?: ReactNode; className?: string; children: ReactNode };
+type CardProperties = {
+  title?: string;
+  actions?: ReactNode;
+  className?: string;
+  /** What it shows is of the question before. */
+  isBusy?: boolean;
+  children: ReactNode;
+};
 
 /** A box of one subject. */
-export function Card({ title, actions, className = '', children }: CardProperties) {
+export function Card({ title, actions, className = '', isBusy = false, children }: CardProperties) {
   return (
-    <section className={`card ${className}`} aria-label={title}>
+    <section className={`card ${className}`} aria-label={title} aria-busy={isBusy}>
       {(title !== undefined || actions !== undefined) && (
         <div className="card-head">
           {title !== undefined && <h2>{title}</h2>}
