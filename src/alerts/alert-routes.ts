@@ -4,9 +4,18 @@ import type { Clock } from '../base/clock.ts';
 import type { Database } from '../base/db.ts';
 import { CodedError } from '../base/errors.ts';
 import { answeredAs, chooseForm, fileParameters, formParameter, sendTable } from '../http/answer-form.ts';
+import { oneOf } from '../http/one-of.ts';
 import type { App } from '../http/server.ts';
+import { ruleKinds } from './alert-rule.ts';
 import { muteRule } from './alert-rules.ts';
-import { type AlertState, alertCells, alertColumns, findAlert, listAlerts } from './list-alerts.ts';
+import {
+  type AlertState,
+  alertCells,
+  alertColumns,
+  alertStates,
+  findAlert,
+  listAlerts,
+} from './list-alerts.ts';
 import { ExplanationSchema, explanationExample } from './rule-schemas.ts';
 
 const Nullable = Type.Union([Type.String(), Type.Null()]);
@@ -21,13 +30,13 @@ const shown = {
 };
 const Alert = Type.Object(
   {
-    ...{ id: Type.Integer(), rule_id: Type.Integer(), rule_name: Type.String(), kind: Type.String() },
+    ...{ id: Type.Integer(), rule_id: Type.Integer(), rule_name: Type.String(), kind: oneOf(ruleKinds) },
     ...{ metric: Type.String(), place_id: Nullable, place_name: Nullable, product_id: Nullable },
     ...{ category: Nullable, currency: Nullable, value: Type.Number(), baseline: NullableNumber },
     threshold: NullableNumber,
     window: Type.Object({ from: Type.String(), to: Type.String() }),
     ...{ explanation: ExplanationSchema, fired_at: Type.String(), resolved_at: Nullable },
-    ...{ state: Type.String({ description: 'firing or resolved' }), channels: Type.Array(Type.String()) },
+    ...{ state: oneOf(alertStates), channels: Type.Array(Type.String()) },
   },
   { examples: [shown] },
 );
@@ -38,7 +47,7 @@ const Page = Type.Object(
 const forms = ['json', 'csv'] as const;
 const largestId = Number.MAX_SAFE_INTEGER;
 const Query = Type.Object({
-  state: Type.Optional(Type.Unsafe<AlertState>({ type: 'string', enum: ['firing', 'resolved'] })),
+  state: Type.Optional(oneOf(alertStates)),
   place_id: Type.Optional(Type.String({ maxLength: 256 })),
   rule_id: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
   from: Type.Optional(Type.String({ format: 'date-time', description: 'fired at or after' })),

@@ -1,6 +1,7 @@
 export const ruleKinds = ['threshold', 'change', 'silence', 'refunds', 'audit', 'lag'] as const;
 export type RuleKind = (typeof ruleKinds)[number];
-export type AlertLanguage = 'en' | 'ru';
+export const alertLanguages = ['en', 'ru'] as const;
+export type AlertLanguage = (typeof alertLanguages)[number];
 
 /** Figures of whole sales, as the rows of `/api/analytics/sales` have them. */
 export const wholeMetrics = [

@@ -1,14 +1,16 @@
 import type { Queryable } from '../base/db.ts';
 import type { TableColumn } from '../http/parquet.ts';
+import type { RuleKind } from './alert-rule.ts';
 import type { Explanation } from './explanation.ts';
 
-export type AlertState = 'firing' | 'resolved';
+export const alertStates = ['firing', 'resolved'] as const;
+export type AlertState = (typeof alertStates)[number];
 
 type StoredAlert = {
   id: number;
   rule_id: number;
   rule_name: string;
-  kind: string;
+  kind: RuleKind;
   metric: string;
   place_id: string | null;
   place_name: string | null;

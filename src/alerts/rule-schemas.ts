@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
-import type { AlertRule } from './alert-rule.ts';
-import { ruleKinds } from './alert-rule.ts';
-import type { RuleBody } from './check-rule.ts';
+import { oneOf } from '../http/one-of.ts';
+import { type AlertRule, alertLanguages, ruleKinds } from './alert-rule.ts';
+import { driverKinds } from './explanation.ts';
 
 const Nullable = Type.Union([Type.String(), Type.Null()]);
 const NullableNumber = Type.Union([Type.Number(), Type.Null()]);
@@ -12,21 +12,18 @@ const optionalNumber = (description: string) =>
 const optionalInteger = (minimum: number, maximum: number, description: string) =>
   Type.Optional(Type.Union([Type.Integer({ minimum, maximum }), Type.Null()], { description }));
 
+const scopes = ['each_place', 'all_places'] as const;
 const yearMinutes = 366 * 24 * 60;
 const members = {
   name: Type.String({ minLength: 1, maxLength: 200 }),
-  kind: Type.Unsafe<RuleBody['kind']>({ type: 'string', enum: [...ruleKinds] }),
+  kind: oneOf(ruleKinds),
   metric: optionalText(
     'threshold and change: sales, refunds, net, discounts, receipts, refund_receipts, units, average_receipt, nds or tips; refunds: refund_amount or refund_rate; lag: lag, stream_lag or fold_lag',
   ),
   scope: Type.Optional(
-    Type.Union(
-      [
-        Type.Unsafe<'each_place' | 'all_places'>({ type: 'string', enum: ['each_place', 'all_places'] }),
-        Type.Null(),
-      ],
-      { description: 'without place_id: each place for itself (as where it is left out), or all together' },
-    ),
+    Type.Union([oneOf(scopes), Type.Null()], {
+      description: 'without place_id: each place for itself (as where it is left out), or all together',
+    }),
   ),
   place_id: optionalText('one place; without it the rule holds for each'),
   product_id: optionalText('one product'),
@@ -54,9 +51,7 @@ const members = {
     Type.Union([Type.Array(Type.String({ minLength: 1, maxLength: 100 }), { maxItems: 20 }), Type.Null()]),
   ),
   language: Type.Optional(
-    Type.Union([Type.Unsafe<'en' | 'ru'>({ type: 'string', enum: ['en', 'ru'] }), Type.Null()], {
-      description: 'of the explanation',
-    }),
+    Type.Union([oneOf(alertLanguages), Type.Null()], { description: 'of the explanation' }),
   ),
   muted_until: optionalText('nothing fires before, RFC 3339'),
   enabled: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
@@ -74,11 +69,11 @@ const shown = {
 };
 export const Rule = Type.Object(
   {
-    ...{ rule_id: Type.Integer(), name: Type.String(), kind: Type.String(), metric: Type.String() },
-    ...{ scope: Type.String(), place_id: Nullable, product_id: Nullable, category: Nullable },
+    ...{ rule_id: Type.Integer(), name: Type.String(), kind: oneOf(ruleKinds), metric: Type.String() },
+    ...{ scope: oneOf(scopes), place_id: Nullable, product_id: Nullable, category: Nullable },
     ...{ currency: Nullable, window_minutes: Type.Integer(), below: NullableNumber, above: NullableNumber },
     ...{ weeks: Type.Integer(), sensitivity: Type.Number(), cooldown_minutes: Type.Integer() },
-    ...{ channels: Type.Array(Type.String()), language: Type.String(), muted_until: Nullable },
+    ...{ channels: Type.Array(Type.String()), language: oneOf(alertLanguages), muted_until: Nullable },
     ...{ enabled: Type.Boolean(), created_at: Type.String(), updated_at: Type.String() },
   },
   { examples: [shown] },
@@ -92,7 +87,7 @@ export const Rules = Type.Object(
 export function shownRule({ all_places, ...rule }: AlertRule) {
   return {
     ...rule,
-    scope: all_places ? 'all_places' : 'each_place',
+    scope: all_places ? scopes[1] : scopes[0],
     muted_until: rule.muted_until?.toISOString() ?? null,
     created_at: rule.created_at.toISOString(),
     updated_at: rule.updated_at.toISOString(),
@@ -100,7 +95,7 @@ export function shownRule({ all_places, ...rule }: AlertRule) {
 }
 
 const DriverSchema = Type.Object({
-  kind: Type.String({ description: 'receipts, average_receipt, product, place or refund' }),
+  kind: oneOf(driverKinds),
   id: Type.Optional(Type.String()),
   name: Type.Optional(Type.String()),
   value: Type.Number(),

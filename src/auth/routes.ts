@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import type { Database } from '../base/db.ts';
+import { oneOf } from '../http/one-of.ts';
 import type { App } from '../http/server.ts';
 import { roles } from './roles.ts';
 import { type Authenticator, createToken, listTokens, revokeToken, rotateToken } from './tokens.ts';
@@ -16,7 +17,7 @@ const example = {
 const members = {
   token_id: Type.String(),
   name: Type.String(),
-  roles: Type.Array(Type.String()),
+  roles: Type.Array(oneOf(roles)),
   place_id: Type.Union([Type.String(), Type.Null()]),
   created_at: Type.String(),
   expires_at: Type.Union([Type.String(), Type.Null()]),
@@ -40,7 +41,7 @@ const Current = Type.Object(
   {
     token_id: Type.String(),
     name: Type.String(),
-    roles: Type.Array(Type.String()),
+    roles: Type.Array(oneOf(roles)),
     place_id: Type.Union([Type.String(), Type.Null()]),
   },
   { examples: [{ token_id: 'tok_1', name: 'till 1', roles: ['collector'], place_id: 'store-1' }] },

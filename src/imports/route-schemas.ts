@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { oneOf } from '../http/one-of.ts';
 
 const nullable = (text: ReturnType<typeof Type.String>) => Type.Union([text, Type.Null()]);
 const Problem = Type.Object({ pointer: Type.String(), code: Type.String(), message: Type.String() });
@@ -51,10 +52,10 @@ const exampleDocument = { transaction_id: 'r-1', total_amount: 10.99 };
 
 export const Preview = Type.Object(
   {
-    kind: Type.String({
-      description:
-        'csv, ndjson, array, daily (send it to /api/daily-sales/) or reference (/api/imports/reference)',
-    }),
+    kind: oneOf(
+      ['csv', 'ndjson', 'array', 'daily', 'reference'],
+      'daily is for /api/daily-sales/, reference for /api/imports/reference',
+    ),
     guessed: Type.Boolean({ description: 'the mapping was suggested here' }),
     mapping: Type.Unknown({ description: 'of a CSV file' }),
     mapping_errors: Type.Array(Type.String(), {
@@ -99,7 +100,7 @@ export const Loaded = Type.Object(
         line: Type.Integer(),
         rows: Type.Integer({ description: 'how many of the file the document was made from' }),
         transaction_id: nullable(Type.String()),
-        verdict: Type.String({ description: 'rejected or conflict' }),
+        verdict: oneOf(['rejected', 'conflict']),
         position: Type.String({ description: 'in the journal' }),
         errors: Type.Array(Problem),
       }),

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { type Database, inTransaction, sqlState } from '../base/db.ts';
 import { CodedError, type Problem } from '../base/errors.ts';
+import { oneOf } from '../http/one-of.ts';
 import type { App } from '../http/server.ts';
 import { type JobState, jobStates } from './boss-tables.ts';
 import { allQueues, type Jobs, maintenanceQueues } from './jobs.ts';
@@ -13,7 +14,7 @@ const Members = Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Nul
 const job = {
   id: Type.String(),
   queue: Type.String(),
-  state: Type.String({ description: `one of ${jobStates.join(', ')}` }),
+  state: oneOf(jobStates),
   data: Members,
   attempts: Type.Integer(),
   progress: Members,
@@ -105,10 +106,7 @@ export function registerJobRoutes(app: App, { pool, jobs }: JobRoutesDeps): void
     schema: {
       summary: 'Run a scheduled job now, beside its schedule',
       tags: ['jobs'],
-      body: Type.Object(
-        { queue: Type.Unsafe<string>({ type: 'string', enum: [...maintenanceQueues] }) },
-        { examples: [{ queue: 'snapshot' }] },
-      ),
+      body: Type.Object({ queue: oneOf(maintenanceQueues) }, { examples: [{ queue: 'snapshot' }] }),
       response: { 202: Job },
     },
     handler: async (request, reply) => {

@@ -1,13 +1,16 @@
 import { Type } from 'typebox';
+import { oneOf } from '../http/one-of.ts';
 import { channelKinds } from './channel.ts';
-import type { ChannelBody } from './check-channel.ts';
+import { deliveryStates } from './deliveries.ts';
+
+const languages = ['ru', 'en'] as const;
 
 const Nullable = Type.Union([Type.String(), Type.Null()]);
 const sent = { kind: 'webhook', url: 'https://example.com/hooks/tillstream' };
 
 export const ChannelPut = Type.Object(
   {
-    kind: Type.Unsafe<ChannelBody['kind']>({ type: 'string', enum: [...channelKinds] }),
+    kind: oneOf(channelKinds),
     url: Type.Optional(
       Type.String({
         maxLength: 2000,
@@ -29,13 +32,7 @@ export const ChannelPut = Type.Object(
       Type.Union([Type.String(), Type.Integer()], { description: 'of Telegram: a number, or @ and a name' }),
     ),
     bot_token: Type.Optional(Type.String({ description: 'of Telegram; left out: as it was' })),
-    language: Type.Optional(
-      Type.Unsafe<'ru' | 'en'>({
-        type: 'string',
-        enum: ['ru', 'en'],
-        description: 'of texts; REPORT_LANGUAGE where left out',
-      }),
-    ),
+    language: Type.Optional(oneOf(languages, 'of texts; REPORT_LANGUAGE where left out')),
     enabled: Type.Optional(Type.Boolean({ description: 'false: nothing is sent, and nothing waits' })),
   },
   { additionalProperties: false, examples: [sent] },
@@ -57,13 +54,13 @@ export const channelExample = {
 };
 const channelMembers = {
   channel_id: Type.String(),
-  kind: Type.String(),
+  kind: oneOf(channelKinds),
   url: Type.Optional(Type.String()),
   to: Type.Optional(Type.Array(Type.String())),
   from: Type.Optional(Nullable),
   chat_id: Type.Optional(Type.String()),
   host: Type.Optional(Type.String({ description: 'of Slack: where its secret address leads' })),
-  language: Type.String(),
+  language: oneOf(languages),
   enabled: Type.Boolean(),
   has_secret: Type.Boolean(),
   disabled_reason: Type.Union([Type.String(), Type.Null()], {
@@ -122,9 +119,7 @@ const deliveryMembers = {
   kind: Type.Union([Type.String(), Type.Null()], { description: 'null where the channel is gone' }),
   event_id: Type.String(),
   event: Type.String(),
-  state: Type.String({
-    description: 'waiting, delivered, failed, or skipped where its channel is off or gone',
-  }),
+  state: oneOf(deliveryStates, 'skipped where its channel is off or gone'),
   attempt_count: Type.Integer(),
   next_try_at: Nullable,
   last_error: Nullable,

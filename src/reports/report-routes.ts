@@ -148,7 +148,7 @@ export function registerReportRoutes(app: App, deps: ReportRoutesDeps): void {
         origin: 'request',
       } as const;
       const queued = await inTransaction(pool, (client) => queueReport(client, jobs, asked));
-      const answer = { id: queued!.reportId, job_id: queued!.jobId, status: 'queued' };
+      const answer = { id: queued!.reportId, job_id: queued!.jobId, status: 'queued' as const };
       return reply.code(202).send(answer) as never;
     },
   });

@@ -1,11 +1,13 @@
 import { type Static, Type } from 'typebox';
+import { oneOf } from '../http/one-of.ts';
 
 const NullableText = Type.Union([Type.String(), Type.Null()]);
 const NullableNumber = Type.Union([Type.Number(), Type.Null()]);
 const NullableInteger = Type.Union([Type.Integer(), Type.Null()]);
 
-const LanguageName = Type.Unsafe<'ru' | 'en'>({ type: 'string', enum: ['ru', 'en'] });
-const BasisName = Type.Unsafe<'itemised' | 'declared'>({ type: 'string', enum: ['itemised', 'declared'] });
+const LanguageName = oneOf(['ru', 'en']);
+const BasisName = oneOf(['itemised', 'declared']);
+const Status = oneOf(['queued', 'writing', 'done']);
 
 const shares = { units: Type.Number(), revenue: Type.Number(), share_percent: NullableNumber };
 const ProductFact = Type.Object({ name: Type.String(), ...shares });
@@ -88,9 +90,9 @@ export const Report = Type.Object(
     basis: Type.Union([BasisName, Type.Null()], {
       description: 'of single sales, or of what daily files declare; null until it is known',
     }),
-    origin: Type.String({ description: 'daily_file, request or schedule' }),
+    origin: oneOf(['daily_file', 'request', 'schedule']),
     job_id: NullableText,
-    status: Type.String({ description: 'queued, writing or done' }),
+    status: Status,
     start_prompt: Type.String({ description: 'what a model is told; the facts go beside it' }),
     facts: Type.Union([Facts, Type.Null()]),
     report: Type.Union([Type.String(), Type.Null()], { description: 'Markdown; null until it is final' }),
@@ -136,7 +138,7 @@ export const Ask = Type.Object(
 export type Ask = Static<typeof Ask>;
 
 export const Asked = Type.Object(
-  { id: Type.Integer(), job_id: NullableText, status: Type.String() },
+  { id: Type.Integer(), job_id: NullableText, status: Status },
   { examples: [{ id: 1, job_id: reportExample.job_id, status: 'queued' }] },
 );
 

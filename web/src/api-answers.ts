@@ -6,9 +6,9 @@
 export type DeleteAlertRulesIdAnswer = {
   rule_id: number;
   name: string;
-  kind: string;
+  kind: "threshold" | "change" | "silence" | "refunds" | "audit" | "lag";
   metric: string;
-  scope: string;
+  scope: "each_place" | "all_places";
   place_id: string | null;
   product_id: string | null;
   category: string | null;
@@ -20,7 +20,7 @@ export type DeleteAlertRulesIdAnswer = {
   sensitivity: number;
   cooldown_minutes: number;
   channels: string[];
-  language: string;
+  language: "en" | "ru";
   muted_until: string | null;
   enabled: boolean;
   created_at: string;
@@ -29,14 +29,14 @@ export type DeleteAlertRulesIdAnswer = {
 
 export type DeleteChannelsIdAnswer = {
   channel_id: string;
-  kind: string;
+  kind: "webhook" | "email" | "telegram" | "slack";
   url?: string;
   to?: string[];
   from?: string | null;
   chat_id?: string;
   /** of Slack: where its secret address leads */
   host?: string;
-  language: string;
+  language: "ru" | "en";
   enabled: boolean;
   has_secret: boolean;
   /** why it was switched off by itself */
@@ -77,7 +77,7 @@ export type DeleteTagRulesIdAnswer = {
 export type DeleteTokensIdAnswer = {
   token_id: string;
   name: string;
-  roles: string[];
+  roles: ("admin" | "collector" | "analyst" | "marketer" | "operator")[];
   place_id: string | null;
   created_at: string;
   expires_at: string | null;
@@ -88,9 +88,9 @@ export type GetAlertRulesAnswer = {
   results: ({
     rule_id: number;
     name: string;
-    kind: string;
+    kind: "threshold" | "change" | "silence" | "refunds" | "audit" | "lag";
     metric: string;
-    scope: string;
+    scope: "each_place" | "all_places";
     place_id: string | null;
     product_id: string | null;
     category: string | null;
@@ -102,7 +102,7 @@ export type GetAlertRulesAnswer = {
     sensitivity: number;
     cooldown_minutes: number;
     channels: string[];
-    language: string;
+    language: "en" | "ru";
     muted_until: string | null;
     enabled: boolean;
     created_at: string;
@@ -114,9 +114,9 @@ export type GetAlertRulesAnswer = {
 export type GetAlertRulesIdAnswer = {
   rule_id: number;
   name: string;
-  kind: string;
+  kind: "threshold" | "change" | "silence" | "refunds" | "audit" | "lag";
   metric: string;
-  scope: string;
+  scope: "each_place" | "all_places";
   place_id: string | null;
   product_id: string | null;
   category: string | null;
@@ -128,7 +128,7 @@ export type GetAlertRulesIdAnswer = {
   sensitivity: number;
   cooldown_minutes: number;
   channels: string[];
-  language: string;
+  language: "en" | "ru";
   muted_until: string | null;
   enabled: boolean;
   created_at: string;
@@ -140,7 +140,7 @@ export type GetAlertsAnswer = {
     id: number;
     rule_id: number;
     rule_name: string;
-    kind: string;
+    kind: "threshold" | "change" | "silence" | "refunds" | "audit" | "lag";
     metric: string;
     place_id: string | null;
     place_name: string | null;
@@ -157,8 +157,7 @@ export type GetAlertsAnswer = {
     explanation: {
       text: string;
       drivers: ({
-        /** receipts, average_receipt, product, place or refund */
-        kind: string;
+        kind: "receipts" | "average_receipt" | "product" | "place" | "refund";
         id?: string;
         name?: string;
         value: number;
@@ -169,8 +168,7 @@ export type GetAlertsAnswer = {
     };
     fired_at: string;
     resolved_at: string | null;
-    /** firing or resolved */
-    state: string;
+    state: "firing" | "resolved";
     channels: string[];
   })[];
   next_cursor: string | null;
@@ -180,7 +178,7 @@ export type GetAlertsIdAnswer = {
   id: number;
   rule_id: number;
   rule_name: string;
-  kind: string;
+  kind: "threshold" | "change" | "silence" | "refunds" | "audit" | "lag";
   metric: string;
   place_id: string | null;
   place_name: string | null;
@@ -197,8 +195,7 @@ export type GetAlertsIdAnswer = {
   explanation: {
     text: string;
     drivers: ({
-      /** receipts, average_receipt, product, place or refund */
-      kind: string;
+      kind: "receipts" | "average_receipt" | "product" | "place" | "refund";
       id?: string;
       name?: string;
       value: number;
@@ -209,8 +206,7 @@ export type GetAlertsIdAnswer = {
   };
   fired_at: string;
   resolved_at: string | null;
-  /** firing or resolved */
-  state: string;
+  state: "firing" | "resolved";
   channels: string[];
 };
 
@@ -443,14 +439,14 @@ export type GetAuditsAnswer = {
 export type GetChannelsAnswer = {
   results: ({
     channel_id: string;
-    kind: string;
+    kind: "webhook" | "email" | "telegram" | "slack";
     url?: string;
     to?: string[];
     from?: string | null;
     chat_id?: string;
     /** of Slack: where its secret address leads */
     host?: string;
-    language: string;
+    language: "ru" | "en";
     enabled: boolean;
     has_secret: boolean;
     /** why it was switched off by itself */
@@ -469,14 +465,14 @@ export type GetChannelsAnswer = {
 
 export type GetChannelsIdAnswer = {
   channel_id: string;
-  kind: string;
+  kind: "webhook" | "email" | "telegram" | "slack";
   url?: string;
   to?: string[];
   from?: string | null;
   chat_id?: string;
   /** of Slack: where its secret address leads */
   host?: string;
-  language: string;
+  language: "ru" | "en";
   enabled: boolean;
   has_secret: boolean;
   /** why it was switched off by itself */
@@ -639,8 +635,8 @@ export type GetDeliveriesAnswer = {
     kind: string | null;
     event_id: string;
     event: string;
-    /** waiting, delivered, failed, or skipped where its channel is off or gone */
-    state: string;
+    /** skipped where its channel is off or gone */
+    state: "waiting" | "delivered" | "failed" | "skipped";
     attempt_count: number;
     next_try_at: string | null;
     last_error: string | null;
@@ -658,8 +654,8 @@ export type GetDeliveriesIdAnswer = {
   kind: string | null;
   event_id: string;
   event: string;
-  /** waiting, delivered, failed, or skipped where its channel is off or gone */
-  state: string;
+  /** skipped where its channel is off or gone */
+  state: "waiting" | "delivered" | "failed" | "skipped";
   attempt_count: number;
   next_try_at: string | null;
   last_error: string | null;
@@ -723,8 +719,7 @@ export type GetJobsAnswer = {
   results: ({
     id: string;
     queue: string;
-    /** one of created, retry, active, completed, cancelled, failed */
-    state: string;
+    state: "created" | "retry" | "active" | "completed" | "cancelled" | "failed";
     data: Record<string, unknown> | null;
     attempts: number;
     progress: Record<string, unknown> | null;
@@ -747,8 +742,7 @@ export type GetJobsAnswer = {
 export type GetJobsIdAnswer = {
   id: string;
   queue: string;
-  /** one of created, retry, active, completed, cancelled, failed */
-  state: string;
+  state: "created" | "retry" | "active" | "completed" | "cancelled" | "failed";
   data: Record<string, unknown> | null;
   attempts: number;
   progress: Record<string, unknown> | null;
@@ -950,11 +944,9 @@ export type GetReportsAnswer = {
     language: "ru" | "en";
     /** of single sales, or of what daily files declare; null until it is known */
     basis: "itemised" | "declared" | null;
-    /** daily_file, request or schedule */
-    origin: string;
+    origin: "daily_file" | "request" | "schedule";
     job_id: string | null;
-    /** queued, writing or done */
-    status: string;
+    status: "queued" | "writing" | "done";
     /** what a model is told; the facts go beside it */
     start_prompt: string;
     facts: {
@@ -1044,11 +1036,9 @@ export type GetReportsIdAnswer = {
   language: "ru" | "en";
   /** of single sales, or of what daily files declare; null until it is known */
   basis: "itemised" | "declared" | null;
-  /** daily_file, request or schedule */
-  origin: string;
+  origin: "daily_file" | "request" | "schedule";
   job_id: string | null;
-  /** queued, writing or done */
-  status: string;
+  status: "queued" | "writing" | "done";
   /** what a model is told; the facts go beside it */
   start_prompt: string;
   facts: {
@@ -1183,7 +1173,7 @@ export type GetTokensAnswer = {
   results: ({
     token_id: string;
     name: string;
-    roles: string[];
+    roles: ("admin" | "collector" | "analyst" | "marketer" | "operator")[];
     place_id: string | null;
     created_at: string;
     expires_at: string | null;
@@ -1195,7 +1185,7 @@ export type GetTokensAnswer = {
 export type GetTokensCurrentAnswer = {
   token_id: string;
   name: string;
-  roles: string[];
+  roles: ("admin" | "collector" | "analyst" | "marketer" | "operator")[];
   place_id: string | null;
 };
 
@@ -1273,9 +1263,9 @@ export type PostAlertRulesBody = {
 export type PostAlertRulesAnswer = {
   rule_id: number;
   name: string;
-  kind: string;
+  kind: "threshold" | "change" | "silence" | "refunds" | "audit" | "lag";
   metric: string;
-  scope: string;
+  scope: "each_place" | "all_places";
   place_id: string | null;
   product_id: string | null;
   category: string | null;
@@ -1287,7 +1277,7 @@ export type PostAlertRulesAnswer = {
   sensitivity: number;
   cooldown_minutes: number;
   channels: string[];
-  language: string;
+  language: "en" | "ru";
   muted_until: string | null;
   enabled: boolean;
   created_at: string;
@@ -1352,8 +1342,7 @@ export type PostAlertRulesPreviewAnswer = {
     explanation: {
       text: string;
       drivers: ({
-        /** receipts, average_receipt, product, place or refund */
-        kind: string;
+        kind: "receipts" | "average_receipt" | "product" | "place" | "refund";
         id?: string;
         name?: string;
         value: number;
@@ -1537,8 +1526,8 @@ export type PostDeliveriesIdResendAnswer = {
   kind: string | null;
   event_id: string;
   event: string;
-  /** waiting, delivered, failed, or skipped where its channel is off or gone */
-  state: string;
+  /** skipped where its channel is off or gone */
+  state: "waiting" | "delivered" | "failed" | "skipped";
   attempt_count: number;
   next_try_at: string | null;
   last_error: string | null;
@@ -1577,8 +1566,7 @@ export type PostImportsPartsAnswer = {
     /** how many of the file the document was made from */
     rows: number;
     transaction_id: string | null;
-    /** rejected or conflict */
-    verdict: string;
+    verdict: "rejected" | "conflict";
     /** in the journal */
     position: string;
     errors: ({
@@ -1590,8 +1578,8 @@ export type PostImportsPartsAnswer = {
 };
 
 export type PostImportsPreviewAnswer = {
-  /** csv, ndjson, array, daily (send it to /api/daily-sales/) or reference (/api/imports/reference) */
-  kind: string;
+  /** daily is for /api/daily-sales/, reference for /api/imports/reference */
+  kind: "csv" | "ndjson" | "array" | "daily" | "reference";
   /** the mapping was suggested here */
   guessed: boolean;
   /** of a CSV file */
@@ -1641,8 +1629,7 @@ export type PostJobsBody = {
 export type PostJobsAnswer = {
   id: string;
   queue: string;
-  /** one of created, retry, active, completed, cancelled, failed */
-  state: string;
+  state: "created" | "retry" | "active" | "completed" | "cancelled" | "failed";
   data: Record<string, unknown> | null;
   attempts: number;
   progress: Record<string, unknown> | null;
@@ -1657,8 +1644,7 @@ export type PostJobsAnswer = {
 export type PostJobsIdRetryAnswer = {
   id: string;
   queue: string;
-  /** one of created, retry, active, completed, cancelled, failed */
-  state: string;
+  state: "created" | "retry" | "active" | "completed" | "cancelled" | "failed";
   data: Record<string, unknown> | null;
   attempts: number;
   progress: Record<string, unknown> | null;
@@ -1946,7 +1932,7 @@ export type PostReportsBody = {
 export type PostReportsAnswer = {
   id: number;
   job_id: string | null;
-  status: string;
+  status: "queued" | "writing" | "done";
 };
 
 export type PostTagRulesBody = {
@@ -2020,7 +2006,7 @@ export type PostTokensBody = {
 export type PostTokensAnswer = {
   token_id: string;
   name: string;
-  roles: string[];
+  roles: ("admin" | "collector" | "analyst" | "marketer" | "operator")[];
   place_id: string | null;
   created_at: string;
   expires_at: string | null;
@@ -2031,7 +2017,7 @@ export type PostTokensAnswer = {
 export type PostTokensIdRotateAnswer = {
   token_id: string;
   name: string;
-  roles: string[];
+  roles: ("admin" | "collector" | "analyst" | "marketer" | "operator")[];
   place_id: string | null;
   created_at: string;
   expires_at: string | null;
@@ -2193,9 +2179,9 @@ export type PutAlertRulesIdBody = {
 export type PutAlertRulesIdAnswer = {
   rule_id: number;
   name: string;
-  kind: string;
+  kind: "threshold" | "change" | "silence" | "refunds" | "audit" | "lag";
   metric: string;
-  scope: string;
+  scope: "each_place" | "all_places";
   place_id: string | null;
   product_id: string | null;
   category: string | null;
@@ -2207,7 +2193,7 @@ export type PutAlertRulesIdAnswer = {
   sensitivity: number;
   cooldown_minutes: number;
   channels: string[];
-  language: string;
+  language: "en" | "ru";
   muted_until: string | null;
   enabled: boolean;
   created_at: string;
@@ -2238,14 +2224,14 @@ export type PutChannelsIdBody = {
 
 export type PutChannelsIdAnswer = {
   channel_id: string;
-  kind: string;
+  kind: "webhook" | "email" | "telegram" | "slack";
   url?: string;
   to?: string[];
   from?: string | null;
   chat_id?: string;
   /** of Slack: where its secret address leads */
   host?: string;
-  language: string;
+  language: "ru" | "en";
   enabled: boolean;
   has_secret: boolean;
   /** why it was switched off by itself */

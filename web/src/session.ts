@@ -1,8 +1,9 @@
+import type { GetTokensCurrentAnswer } from './api-answers.ts';
 import { createStore, useStore } from './store.ts';
 
-export type Role = 'admin' | 'collector' | 'analyst' | 'marketer' | 'operator';
 /** What the token may do, as the program tells it. */
-export type Identity = { token_id: string; name: string; roles: Role[]; place_id: string | null };
+export type Identity = GetTokensCurrentAnswer;
+export type Role = Identity['roles'][number];
 export type Session = {
   token?: string;
   identity?: Identity;

@@ -1,32 +1,17 @@
 import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useId, useState } from 'react';
 import { request } from '../api.ts';
+import type { PutChannelsIdAnswer } from '../api-answers.ts';
 import { problemOf } from '../field-problems.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { CheckField, SelectField, TextField } from '../parts/field.tsx';
 import { ErrorBox } from '../parts/notice.tsx';
 import { type Language, languages, useWords } from '../words.ts';
+import type { Channel } from './alerts-channel-data.ts';
 import { channelWords } from './alerts-channel-words.ts';
 
 const kinds = ['webhook', 'email', 'telegram', 'slack'] as const;
-type Kind = (typeof kinds)[number];
-export type Channel = {
-  channel_id: string;
-  kind: Kind;
-  url?: string;
-  to?: string[];
-  from?: string | null;
-  chat_id?: string;
-  host?: string;
-  language: Language;
-  enabled: boolean;
-  has_secret: boolean;
-  disabled_reason: string | null;
-  failing_since: string | null;
-  last_error: string | null;
-  last_delivered_at: string | null;
-  waiting: number;
-};
+type Kind = Channel['kind'];
 type Draft = Record<'id' | 'url' | 'secret' | 'to' | 'from' | 'chat' | 'bot', string> & {
   kind: Kind;
   newSecret: boolean;
@@ -74,7 +59,7 @@ export function EditChannel({ channel, onClose, onDone }: Properties) {
   const set = (changes: Partial<Draft>) => setDraft({ ...draft, ...changes });
   const save = useMutation({
     mutationFn: () =>
-      request<Channel & { secret: string | null }>(`/api/channels/${encodeURIComponent(draft.id)}`, {
+      request<PutChannelsIdAnswer>(`/api/channels/${encodeURIComponent(draft.id)}`, {
         method: 'PUT',
         body: bodyOf(draft),
       }),

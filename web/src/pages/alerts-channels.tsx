@@ -1,6 +1,7 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { request } from '../api.ts';
+import type { PostChannelsIdTestAnswer } from '../api-answers.ts';
 import { useFormat } from '../format.ts';
 import { Badge } from '../parts/badge.tsx';
 import { ConfirmDialog, Dialog } from '../parts/dialog.tsx';
@@ -12,11 +13,11 @@ import { Secret } from '../parts/secret.tsx';
 import { Table } from '../parts/table.tsx';
 import { useWords } from '../words.ts';
 import { AlertsFrame } from './alerts.tsx';
-import { type Channel, EditChannel } from './alerts-channel-form.tsx';
+import { type Channel, useChannels } from './alerts-channel-data.ts';
+import { EditChannel } from './alerts-channel-form.tsx';
 import { channelWords } from './alerts-channel-words.ts';
 
 type Asked = { channel: Channel | undefined; action: 'edit' | 'remove' };
-type Tested = { delivered: boolean; error: string | null; duration_ms: number };
 
 /** Where alerts are sent. */
 export function Channels() {
@@ -24,11 +25,7 @@ export function Channels() {
   const client = useQueryClient();
   const [asked, setAsked] = useState<Asked>();
   const [made, setMade] = useState<{ channel_id: string; secret: string }>();
-  const channels = useQuery({
-    queryKey: ['channels'],
-    queryFn: ({ signal }) =>
-      request<{ results: Channel[] }>('/api/channels/', { query: { limit: 1000 }, signal }),
-  });
+  const channels = useChannels();
   const close = () => setAsked(undefined);
   const done = ({ channel_id, secret }: { channel_id: string; secret?: string | null }) => {
     close();
@@ -49,13 +46,13 @@ export function Channels() {
     <AlertsFrame current="alerts/channels" actions={create}>
       <Card title={words.list}>
         <Answer of={channels}>
-          {({ results }) =>
-            results.length === 0 ? (
+          {(found) =>
+            found.length === 0 ? (
               <EmptyState title={words.none} icon="bell">
                 {words.noneText}
               </EmptyState>
             ) : (
-              <ChannelTable channels={results} onAsk={setAsked} />
+              <ChannelTable channels={found} onAsk={setAsked} />
             )
           }
         </Answer>
@@ -94,7 +91,7 @@ function ChannelTable({ channels, onAsk }: { channels: readonly Channel[]; onAsk
   const client = useQueryClient();
   const test = useMutation({
     mutationFn: (id: string) =>
-      request<Tested>(`/api/channels/${encodeURIComponent(id)}/test`, { method: 'POST' }),
+      request<PostChannelsIdTestAnswer>(`/api/channels/${encodeURIComponent(id)}/test`, { method: 'POST' }),
     onSettled: () => void client.invalidateQueries({ queryKey: ['channels'] }),
   });
   return (

@@ -1,6 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { request } from '../api.ts';
+import type { GetDeliveriesAnswer, GetDeliveriesIdAnswer } from '../api-answers.ts';
 import { useFormat } from '../format.ts';
 import { Badge, type Tone } from '../parts/badge.tsx';
 import { Dialog } from '../parts/dialog.tsx';
@@ -13,30 +14,16 @@ import { Table } from '../parts/table.tsx';
 import { useQueryState } from '../router.tsx';
 import { useWords } from '../words.ts';
 import { AlertsFrame } from './alerts.tsx';
+import { useChannels } from './alerts-channel-data.ts';
 import { channelWords } from './alerts-channel-words.ts';
 
-type Delivery = {
-  delivery_id: number;
-  channel_id: string;
-  event: string;
-  state: string;
-  attempt_count: number;
-  next_try_at: string | null;
-  last_error: string | null;
-  event_at: string;
-};
-type Attempt = {
-  attempt: number;
-  started_at: string;
-  duration_ms: number | null;
-  outcome: string | null;
-  status: number | null;
-  error: string | null;
-};
-type Deliveries = { results: Delivery[]; next_cursor: string | null };
+type Delivery = GetDeliveriesAnswer['results'][number];
+type State = Delivery['state'];
 
 const defaults = { state: '', channel_id: '' };
-const tones: Record<string, Tone> = { waiting: 'warning', delivered: 'good', failed: 'bad' };
+const tones: Record<State, Tone> = {
+  ...{ waiting: 'warning', delivered: 'good', failed: 'bad', skipped: 'neutral' },
+};
 const lookEveryMs = 3_000;
 
 /** What was sent to channels, what waits, and another try. */
@@ -48,15 +35,10 @@ export function Deliveries() {
   const query = { ...view, cursor, limit: 50 };
   const deliveries = useQuery({
     queryKey: ['deliveries', query],
-    queryFn: ({ signal }) => request<Deliveries>('/api/deliveries/', { query, signal }),
+    queryFn: ({ signal }) => request<GetDeliveriesAnswer>('/api/deliveries/', { query, signal }),
     refetchInterval: lookEveryMs,
   });
-  const channels = useQuery({
-    queryKey: ['channels'],
-    queryFn: ({ signal }) =>
-      request<{ results: { channel_id: string }[] }>('/api/channels/', { query: { limit: 1000 }, signal }),
-  });
-  const known = (channels.data?.results ?? []).map(({ channel_id: id }) => ({ value: id, label: id }));
+  const known = (useChannels().data ?? []).map(({ channel_id: id }) => ({ value: id, label: id }));
   return (
     <AlertsFrame current="alerts/deliveries">
       <Card title={words.log}>
@@ -114,7 +96,7 @@ function DeliveryTable({ deliveries, onOpen }: TableProperties) {
           title: words.state,
           cell: ({ state, next_try_at }) => (
             <>
-              <Badge tone={tones[state] ?? 'neutral'}>{words.states[state] ?? state}</Badge>
+              <Badge tone={tones[state]}>{words.states[state]}</Badge>
               {state === 'waiting' && next_try_at !== null && (
                 <span className="muted"> {words.nextTry(format.time(next_try_at))}</span>
               )}
@@ -149,8 +131,7 @@ function OneDelivery({ id, onClose }: { id: number; onClose: () => void }) {
   const path = `/api/deliveries/${id}`;
   const delivery = useQuery({
     queryKey: ['delivery', id],
-    queryFn: ({ signal }) =>
-      request<Delivery & { payload: Record<string, unknown>; attempts: Attempt[] }>(path, { signal }),
+    queryFn: ({ signal }) => request<GetDeliveriesIdAnswer>(path, { signal }),
     refetchInterval: lookEveryMs,
   });
   const resend = useMutation({

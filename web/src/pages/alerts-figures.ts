@@ -1,34 +1,9 @@
+import type { GetAlertsIdAnswer } from '../api-answers.ts';
 import type { Format } from '../format.ts';
 
-export type RuleKind = 'threshold' | 'change' | 'silence' | 'refunds' | 'audit' | 'lag';
-export type Driver = {
-  kind: string;
-  id?: string;
-  name?: string;
-  value: number;
-  baseline: number | null;
-  change: number;
-};
-export type Alert = {
-  id: number;
-  rule_id: number;
-  rule_name: string;
-  kind: RuleKind;
-  metric: string;
-  place_id: string | null;
-  place_name: string | null;
-  product_id: string | null;
-  category: string | null;
-  currency: string | null;
-  value: number;
-  baseline: number | null;
-  threshold: number | null;
-  window: { from: string; to: string };
-  explanation: { text: string; drivers: Driver[] };
-  fired_at: string;
-  resolved_at: string | null;
-  state: 'firing' | 'resolved';
-};
+export type Alert = GetAlertsIdAnswer;
+export type Driver = Alert['explanation']['drivers'][number];
+export type RuleKind = Alert['kind'];
 
 const money = ['sales', 'refunds', 'net', 'discounts', 'average_receipt', 'nds', 'tips', 'refund_amount'];
 export const isMoney = (metric: string) => money.includes(metric);

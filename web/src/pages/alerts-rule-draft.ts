@@ -1,27 +1,7 @@
+import type { GetAlertRulesIdAnswer } from '../api-answers.ts';
 import type { RuleKind } from './alerts-figures.ts';
 
-export type AlertRule = {
-  rule_id: number;
-  name: string;
-  kind: RuleKind;
-  metric: string;
-  scope: 'each_place' | 'all_places';
-  place_id: string | null;
-  product_id: string | null;
-  category: string | null;
-  currency: string | null;
-  window_minutes: number;
-  below: number | null;
-  above: number | null;
-  weeks: number;
-  sensitivity: number;
-  cooldown_minutes: number;
-  channels: string[];
-  language: 'en' | 'ru';
-  muted_until: string | null;
-  enabled: boolean;
-};
-
+export type AlertRule = GetAlertRulesIdAnswer;
 export type Scope = 'each_place' | 'all_places' | 'place';
 /** A rule while it is written: numbers as they are typed. */
 export type RuleDraft = {

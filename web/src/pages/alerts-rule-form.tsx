@@ -1,4 +1,4 @@
-import { useMutation, useQuery } from '@tanstack/react-query';
+import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useId, useState } from 'react';
 import { request } from '../api.ts';
 import { problemOf } from '../field-problems.ts';
@@ -6,6 +6,7 @@ import { Dialog } from '../parts/dialog.tsx';
 import { CheckField, SelectField, TextField } from '../parts/field.tsx';
 import { ErrorBox } from '../parts/notice.tsx';
 import { useWords } from '../words.ts';
+import { useChannels } from './alerts-channel-data.ts';
 import {
   type AlertRule,
   bodyOf,
@@ -122,12 +123,7 @@ type ChannelProperties = { chosen: readonly string[]; onChange: (chosen: readonl
 
 function ChannelChoices({ chosen, onChange }: ChannelProperties) {
   const words = useWords(ruleWords);
-  const channels = useQuery({
-    queryKey: ['channels'],
-    queryFn: ({ signal }) =>
-      request<{ results: { channel_id: string }[] }>('/api/channels/', { query: { limit: 1000 }, signal }),
-  });
-  const known = (channels.data?.results ?? []).map(({ channel_id }) => channel_id);
+  const known = (useChannels().data ?? []).map(({ channel_id }) => channel_id);
   const all = [...new Set([...known, ...chosen])];
   return (
     <fieldset className="choices">

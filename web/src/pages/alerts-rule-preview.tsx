@@ -1,34 +1,15 @@
+import type { PostAlertRulesPreviewAnswer } from '../api-answers.ts';
 import { useFormat } from '../format.ts';
 import { localDay } from '../local-day.ts';
 import { Chart } from '../parts/chart.tsx';
 import { showInFull } from '../show-in-full.ts';
 import { useWords } from '../words.ts';
-import { type Driver, isMoney, showFigure } from './alerts-figures.ts';
+import { isMoney, showFigure } from './alerts-figures.ts';
 import { ruleWords } from './alerts-rule-words.ts';
 import { alertsWords } from './alerts-words.ts';
 
-type Point = {
-  at: string;
-  value: number | null;
-  baseline: number | null;
-  lower?: number | null;
-  upper?: number | null;
-};
-export type Preview = {
-  place_id: string | null;
-  place_name: string | null;
-  currency: string | null;
-  series: Point[];
-  alerts: {
-    fired_at: string;
-    resolved_at: string | null;
-    place_id: string | null;
-    place_name: string | null;
-    currency: string | null;
-    value: number;
-    explanation: { text: string; drivers: Driver[] };
-  }[];
-};
+export type Preview = PostAlertRulesPreviewAnswer;
+type Point = Preview['series'][number];
 
 const shownAlerts = 10;
 const chartHeightPx = 220;

@@ -1,6 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { request } from '../api.ts';
+import type { GetAlertRulesAnswer } from '../api-answers.ts';
 import { type Format, useFormat } from '../format.ts';
 import { Badge } from '../parts/badge.tsx';
 import { ConfirmDialog } from '../parts/dialog.tsx';
@@ -27,7 +28,7 @@ export function AlertRules() {
   const rules = useQuery({
     queryKey: ['alert-rules'],
     queryFn: ({ signal }) =>
-      request<{ results: AlertRule[] }>('/api/alert-rules/', { query: { limit: 1000 }, signal }),
+      request<GetAlertRulesAnswer>('/api/alert-rules/', { query: { limit: 1000 }, signal }),
   });
   const close = () => setAsked(undefined);
   const done = () => {
@@ -136,7 +137,7 @@ function RuleState({ rule }: { rule: AlertRule }) {
 function RuleActions({ rule, onAsk }: { rule: AlertRule; onAsk: (asked: Asked) => void }) {
   const words = useWords(ruleWords);
   const client = useQueryClient();
-  const { rule_id, created_at: _, updated_at: __, ...body } = { created_at: '', updated_at: '', ...rule };
+  const { rule_id, created_at: _, updated_at: __, ...body } = rule;
   const unmute = useMutation({
     mutationFn: () =>
       request(`/api/alert-rules/${rule_id}`, { method: 'PUT', body: { ...body, muted_until: null } }),

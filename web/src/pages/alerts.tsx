@@ -2,6 +2,7 @@ import '../styles/manage.css';
 import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { request } from '../api.ts';
+import type { GetAlertsAnswer } from '../api-answers.ts';
 import { useFormat } from '../format.ts';
 import { type PageProps, pageNames } from '../pages.ts';
 import { Badge } from '../parts/badge.tsx';
@@ -21,7 +22,6 @@ import { OneAlert } from './alerts-one.tsx';
 import { AlertRules } from './alerts-rules.tsx';
 import { alertsWords } from './alerts-words.ts';
 
-type Alerts = { results: Alert[]; next_cursor: string | null };
 const defaults = { state: '', rule_id: '' };
 const lookEveryMs = 10_000;
 
@@ -42,7 +42,7 @@ export function AlertsFrame({ current, actions, children }: FrameProperties) {
   const firing = useQuery({
     queryKey: ['alerts', 'firing'],
     queryFn: ({ signal }) =>
-      request<Alerts>('/api/alerts/', { query: { state: 'firing', limit: 100 }, signal }),
+      request<GetAlertsAnswer>('/api/alerts/', { query: { state: 'firing', limit: 100 }, signal }),
     refetchInterval: lookEveryMs,
   });
   return (
@@ -69,7 +69,7 @@ function FiredAlerts() {
   const query = { ...view, cursor, limit: 50 };
   const alerts = useQuery({
     queryKey: ['alerts', query],
-    queryFn: ({ signal }) => request<Alerts>('/api/alerts/', { query, signal }),
+    queryFn: ({ signal }) => request<GetAlertsAnswer>('/api/alerts/', { query, signal }),
     refetchInterval: lookEveryMs,
   });
   return (

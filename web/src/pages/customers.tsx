@@ -2,7 +2,7 @@ import '../styles/manage.css';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { download, request } from '../api.ts';
-import type { GetCustomersAnswer } from '../api-answers.ts';
+import type { GetCustomersAnswer, GetTagRulesAnswer } from '../api-answers.ts';
 import { useFormat } from '../format.ts';
 import { type PageProps, pageNames } from '../pages.ts';
 import { Badge } from '../parts/badge.tsx';
@@ -45,7 +45,7 @@ function CustomerList() {
   const rules = useQuery({
     queryKey: ['tag-rules'],
     queryFn: ({ signal }) =>
-      request<{ results: { tag: string }[] }>('/api/tag-rules/', { query: { limit: 1000 }, signal }),
+      request<GetTagRulesAnswer>('/api/tag-rules/', { query: { limit: 1000 }, signal }),
   });
   const tags = (rules.data?.results ?? []).map(({ tag }) => ({ value: tag, label: tag }));
   const exports = files.map(([name, type]) => (

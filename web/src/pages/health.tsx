@@ -1,7 +1,7 @@
 import '../styles/manage.css';
 import { useQuery } from '@tanstack/react-query';
 import { ApiProblem, readyPath, request } from '../api.ts';
-import type { GetHealthAnswer } from '../api-answers.ts';
+import type { GetHealthAnswer, GetReadyzAnswer } from '../api-answers.ts';
 import { useFormat } from '../format.ts';
 import { localDay } from '../local-day.ts';
 import { pageNames } from '../pages.ts';
@@ -17,7 +17,7 @@ import { Audits } from './health-audits.tsx';
 import { healthWords } from './health-words.ts';
 
 type Health = GetHealthAnswer;
-type Readiness = { ready: boolean; checks: Record<string, string> };
+type Readiness = GetReadyzAnswer;
 
 const lookEveryMs = 2_000;
 const megabyte = 1_000_000;

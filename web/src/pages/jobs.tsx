@@ -15,15 +15,15 @@ import { useQueryState } from '../router.tsx';
 import { useWords } from '../words.ts';
 import { jobsWords } from './jobs-words.ts';
 
-type JobState = 'created' | 'retry' | 'active' | 'completed' | 'cancelled' | 'failed';
 type Job = GetJobsAnswer['results'][number];
+type JobState = Job['state'];
 type Schedule = GetJobsAnswer['schedules'][number];
 
 const tones: Record<JobState, Tone> = {
   ...{ created: 'neutral', retry: 'warning', active: 'accent' },
   ...{ completed: 'good', cancelled: 'neutral', failed: 'bad' },
 };
-const canBeTried: readonly string[] = ['retry', 'failed', 'cancelled'];
+const canBeTried: readonly JobState[] = ['retry', 'failed', 'cancelled'];
 const defaults = { state: '', queue: '' };
 const lookEveryMs = 3_000;
 
@@ -163,9 +163,7 @@ function JobTable({ jobs }: { jobs: readonly Job[] }) {
           {
             name: 'state',
             title: words.state,
-            cell: ({ state }) => (
-              <Badge tone={tones[state as JobState]}>{words.states[state as JobState]}</Badge>
-            ),
+            cell: ({ state }) => <Badge tone={tones[state]}>{words.states[state]}</Badge>,
           },
           { name: 'progress', title: words.progress, cell: (job) => <Outcome job={job} /> },
           { name: 'attempts', title: words.attempts, numeric: true, cell: ({ attempts }) => attempts },

@@ -1,6 +1,7 @@
 import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useId, useState } from 'react';
 import { request } from '../api.ts';
+import type { PostReportsAnswer } from '../api-answers.ts';
 import { problemOf } from '../field-problems.ts';
 import { localDay } from '../local-day.ts';
 import { Dialog } from '../parts/dialog.tsx';
@@ -36,7 +37,7 @@ export function AskReport({ onClose, onDone }: Properties) {
     ...(basis === '' ? {} : { basis }),
   };
   const ask = useMutation({
-    mutationFn: () => request<{ id: number }>('/api/reports/', { method: 'POST', body }),
+    mutationFn: () => request<PostReportsAnswer>('/api/reports/', { method: 'POST', body }),
     onSuccess: ({ id }) => onDone(id),
   });
   const submit = (event: FormEvent) => {

@@ -2,6 +2,7 @@ import '../styles/manage.css';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { request } from '../api.ts';
+import type { GetReportsAnswer } from '../api-answers.ts';
 import { type Format, useFormat } from '../format.ts';
 import { type PageProps, pageNames } from '../pages.ts';
 import { Badge, type Tone } from '../parts/badge.tsx';
@@ -17,21 +18,8 @@ import { AskReport } from './reports-ask.tsx';
 import { OneReport } from './reports-one.tsx';
 import { reportsWords } from './reports-words.ts';
 
-export type ReportStatus = 'queued' | 'writing' | 'done';
-export type Report = {
-  id: number;
-  from: string;
-  to: string;
-  place_id: string | null;
-  language: 'en' | 'ru';
-  basis: 'itemised' | 'declared' | null;
-  origin: string;
-  status: ReportStatus;
-  report: string | null;
-  model: string | null;
-  fallback: string | null;
-  create_date: string;
-};
+export type Report = GetReportsAnswer['results'][number];
+type ReportStatus = Report['status'];
 
 export const statusTones: Record<ReportStatus, Tone> = { queued: 'neutral', writing: 'accent', done: 'good' };
 const lookEveryMs = 3_000;
@@ -53,8 +41,7 @@ function ReportList() {
   const query = { cursor, limit: 25 };
   const reports = useQuery({
     queryKey: ['reports', query],
-    queryFn: ({ signal }) =>
-      request<{ results: Report[]; next_cursor: string | null }>('/api/reports/', { query, signal }),
+    queryFn: ({ signal }) => request<GetReportsAnswer>('/api/reports/', { query, signal }),
     refetchInterval: lookEveryMs,
   });
   const ask = (
@@ -117,7 +104,7 @@ function ReportTable({ reports }: { reports: readonly Report[] }) {
           title: words.basis,
           cell: ({ basis }) => (basis === null ? '' : words.bases[basis]),
         },
-        { name: 'origin', title: words.origin, cell: ({ origin }) => words.origins[origin] ?? origin },
+        { name: 'origin', title: words.origin, cell: ({ origin }) => words.origins[origin] },
         { name: 'made', title: words.made, cell: ({ create_date }) => <Moment at={create_date} /> },
       ]}
     />

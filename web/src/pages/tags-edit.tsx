@@ -1,6 +1,7 @@
 import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useId, useState } from 'react';
 import { request } from '../api.ts';
+import type { GetTagRulesAnswer, PostTagRulesPreviewAnswer } from '../api-answers.ts';
 import { problemOf } from '../field-problems.ts';
 import { useFormat } from '../format.ts';
 import { Dialog } from '../parts/dialog.tsx';
@@ -10,22 +11,9 @@ import { showInFull } from '../show-in-full.ts';
 import { useWords } from '../words.ts';
 import { tagsWords } from './tags-words.ts';
 
-export type TagRule = {
-  rule_id: number;
-  tag: string;
+export type TagRule = Omit<GetTagRulesAnswer['results'][number], 'scope' | 'metric'> & {
   scope: 'category' | 'product' | 'total';
-  match: string;
   metric: 'orders' | 'units' | 'spent';
-  threshold: number;
-  window_days: number | null;
-  sticky: boolean;
-  currency: string | null;
-  is_applied: boolean;
-  updated_at: string;
-};
-type Preview = {
-  customers: number;
-  examples: { customer_id: string; customer_name: string | null; value: number }[];
 };
 type Draft = Record<'tag' | 'match' | 'threshold' | 'window' | 'currency', string> &
   Pick<TagRule, 'scope' | 'metric' | 'sticky'>;
@@ -52,7 +40,7 @@ function bodyOf(draft: Draft) {
 }
 
 /** A rule can be looked at before its tag has a name. */
-function previewTag(draft: Draft): Promise<Preview> {
+function previewTag(draft: Draft): Promise<PostTagRulesPreviewAnswer> {
   const body = bodyOf({ ...draft, tag: draft.tag === '' ? '–' : draft.tag });
   return request('/api/tag-rules/preview', { method: 'POST', body });
 }
@@ -172,7 +160,7 @@ function RuleFields({ draft, error, onChange }: FieldsProperties) {
   );
 }
 
-function Previewed({ preview, draft }: { preview: Preview; draft: Draft }) {
+function Previewed({ preview, draft }: { preview: PostTagRulesPreviewAnswer; draft: Draft }) {
   const words = useWords(tagsWords);
   const format = useFormat();
   const { customers, examples } = preview;

@@ -1,6 +1,7 @@
 import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useId, useState } from 'react';
 import { request } from '../api.ts';
+import type { GetTokensAnswer, PostTokensAnswer } from '../api-answers.ts';
 import { problemOf } from '../field-problems.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { CheckField, SelectField, TextField } from '../parts/field.tsx';
@@ -10,15 +11,7 @@ import type { Role } from '../session.ts';
 import { useWords } from '../words.ts';
 import { tokensWords } from './tokens-words.ts';
 
-export type Token = {
-  token_id: string;
-  name: string;
-  roles: Role[];
-  place_id: string | null;
-  created_at: string;
-  expires_at: string | null;
-  revoked_at: string | null;
-};
+export type Token = GetTokensAnswer['results'][number];
 
 const roles: readonly Role[] = ['collector', 'analyst', 'marketer', 'operator', 'admin'];
 const lifetimes = ['never', '30', '90', '365'] as const;
@@ -27,7 +20,7 @@ const dayMs = 86_400_000;
 
 type Draft = { name: string; roles: readonly Role[]; place: string; lifetime: Lifetime };
 
-function createToken({ name, roles: chosen, place, lifetime }: Draft): Promise<Token & { secret: string }> {
+function createToken({ name, roles: chosen, place, lifetime }: Draft): Promise<PostTokensAnswer> {
   const body = {
     ...{ name, roles: chosen },
     ...(place === '' ? {} : { place_id: place }),
@@ -38,7 +31,7 @@ function createToken({ name, roles: chosen, place, lifetime }: Draft): Promise<T
   return request('/api/tokens/', { method: 'POST', body });
 }
 
-type Properties = { onClose: () => void; onDone: (token: Token & { secret: string }) => void };
+type Properties = { onClose: () => void; onDone: (token: PostTokensAnswer) => void };
 
 /** Asks for a name, roles, a place and an end. */
 export function NewToken({ onClose, onDone }: Properties) {

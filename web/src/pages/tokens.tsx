@@ -2,6 +2,7 @@ import '../styles/manage.css';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { request } from '../api.ts';
+import type { GetTokensAnswer, PostTokensAnswer, PostTokensIdRotateAnswer } from '../api-answers.ts';
 import { pageNames } from '../pages.ts';
 import { Badge } from '../parts/badge.tsx';
 import { ConfirmDialog, Dialog } from '../parts/dialog.tsx';
@@ -18,7 +19,6 @@ import { useWords } from '../words.ts';
 import { NewToken, type Token } from './tokens-new.tsx';
 import { tokensWords } from './tokens-words.ts';
 
-type Tokens = { results: Token[]; next_cursor: string | null };
 type Asked = { action: 'create' } | { action: 'rotate' | 'revoke'; token: Token };
 
 /** All tokens, and what may be done with each; a secret is shown once. */
@@ -27,12 +27,12 @@ export function TokensPage() {
   const words = useWords(tokensWords);
   const [withRevoked, setWithRevoked] = useState(false);
   const [asked, setAsked] = useState<Asked>();
-  const [made, setMade] = useState<Token & { secret: string }>();
+  const [made, setMade] = useState<PostTokensAnswer>();
   const [cursor, move] = useCursor('tokens');
   const client = useQueryClient();
   const tokens = useQuery({
     queryKey: ['tokens', cursor],
-    queryFn: ({ signal }) => request<Tokens>('/api/tokens/', { query: { cursor }, signal }),
+    queryFn: ({ signal }) => request<GetTokensAnswer>('/api/tokens/', { query: { cursor }, signal }),
   });
   const close = () => setAsked(undefined);
   const done = (token: Token & { secret?: string }) => {
@@ -175,7 +175,7 @@ function Change({ action, token, onClose, onDone }: ChangeProperties) {
   const change = useMutation({
     mutationFn: () =>
       action === 'rotate'
-        ? request<Token & { secret: string }>(`${path}/rotate`, { method: 'POST' })
+        ? request<PostTokensIdRotateAnswer>(`${path}/rotate`, { method: 'POST' })
         : request<Token>(path, { method: 'DELETE' }),
     onSuccess: (changed) => (isOwn && action === 'revoke' ? endSession('expired') : onDone(changed)),
   });
