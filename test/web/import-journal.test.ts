@@ -98,13 +98,51 @@ describe('the pages Import and Journal', { skip }, () => {
     watched.assertCalm();
   });
 
+  test('an import that is paused sends nothing until it goes on, and is gone with who signs out', async () => {
+    const documents = Array.from({ length: 900 }, (_, index) =>
+      JSON.stringify(receipt({ transaction_id: `paused-${index}`, place_id: 'paused' })),
+    );
+    const watched = await open('import');
+    const { page } = watched;
+    await page.getByLabel('Choose files').setInputFiles(file('many.ndjson', documents.join('\n')));
+    const paused = Promise.withResolvers<void>();
+    let parts = 0;
+    await page.route('**/api/imports/parts', async (route) => {
+      parts += 1;
+      await paused.promise;
+      await route.continue();
+    });
+    await page.getByRole('button', { name: 'Load the file' }).click();
+    await page.getByRole('button', { name: 'Pause' }).click();
+    const answered = page.waitForResponse('**/api/imports/parts');
+    paused.resolve();
+    await answered;
+    await page.getByText('Paused').waitFor();
+    assert.equal(parts, 1);
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await page.getByText('All of it is loaded').waitFor();
+    assert.ok(parts > 1, 'there was more to send');
+    const answer = await tested.call('GET', '/api/analytics/?place_id=paused');
+    assert.equal(answer.body.results[0].total_purchases, documents.length);
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByLabel('Token').fill(adminToken);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByLabel('Choose files').waitFor();
+    await watched.close();
+    watched.assertCalm();
+  });
+
   test('a rejected receipt is corrected where it is marked, checked, and counts', async () => {
     const { category: _, ...item } = (receipt().items as Record<string, unknown>[])[0]!;
     const wrong = receipt({ transaction_id: 'wrong-1', total_amount: 'much', items: [item] });
     await tested.call('POST', '/api/checks/', wrong);
     const watched = await open('journal');
     const { page } = watched;
-    await page.getByLabel('Id of the sale').fill('wrong-1');
+    await page.getByRole('heading', { name: 'Journal', level: 1 }).waitFor();
+    const steps = await page.evaluate('history.length');
+    await page.getByLabel('Id of the sale').pressSequentially('wrong-1');
+    await page.waitForURL(/transaction_id=wrong-1/);
+    assert.equal(await page.evaluate('history.length'), steps, 'a letter is no step for the back button');
     await page
       .getByRole('row', { name: /wrong-1/ })
       .getByRole('link')
@@ -143,9 +181,10 @@ describe('the pages Import and Journal', { skip }, () => {
     await page.getByLabel('Choose files').setInputFiles(file('day.xml', day('1.50')));
     await page.getByRole('cell', { name: 'Milk' }).waitFor();
     await page.getByRole('button', { name: 'Send' }).click();
-    await page.getByText('2024-01-01 at corner').waitFor();
+    await page.getByText('Jan 1, 2024 at corner').waitFor();
     await page.getByRole('button', { name: 'Another file' }).click();
     await page.getByLabel('Choose files').setInputFiles(file('day.xml', day('1.75')));
+    await page.getByRole('cell', { name: '1.75' }).waitFor();
     await page.getByRole('button', { name: 'Send' }).click();
     await page.getByRole('alert').waitFor();
     await watched.assertAccessible();

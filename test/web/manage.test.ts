@@ -117,7 +117,10 @@ describe('the pages where things are managed', { skip }, () => {
     const { results } = await call('GET', '/api/alert-rules/');
     const made = results.find((rule: any) => rule.name === 'Hardly any sales');
     assert.deepEqual([made.kind, made.below, made.channels], ['threshold', 100_000, ['ops']]);
-    await open('alerts', 'Alerts');
+    await open('alerts?rule_id=1', 'Alerts');
+    await page.getByText('Only of the rule Low sales.').waitFor();
+    await page.getByRole('button', { name: 'Show those of all rules' }).click();
+    await page.getByText('Only of the rule').waitFor({ state: 'detached' });
     await page.getByRole('link', { name: 'Low sales' }).first().click();
     await page.getByText('31 instead of 82').waitFor();
     await page.getByRole('button', { name: '8 hours' }).click();
@@ -183,6 +186,45 @@ describe('the pages where things are managed', { skip }, () => {
     await page.getByRole('row').filter({ hasText: 'till 7' }).waitFor({ state: 'detached' });
     assert.equal(await ask(), 401);
     watched.assertCalm();
+  });
+
+  test('a job that failed says why, and is done when it is tried again', async () => {
+    const audit = async () => (await call('GET', '/api/jobs/?queue=audit')).results[0];
+    while ((await audit()).state !== 'completed') await sleep(50);
+    await tested.database.pool.query(
+      `update pgboss.job set state = 'failed', output = '{"message": "the disk is full"}' where name = 'audit'`,
+    );
+    await open('jobs?state=failed', 'Jobs');
+    const row = page.getByRole('row').filter({ hasText: 'the disk is full' });
+    await row.getByRole('button', { name: /^Try again/ }).click();
+    await page.getByText('No jobs to show').waitFor();
+    await page.getByLabel('State').selectOption('done');
+    await page.getByRole('row').filter({ hasText: 'Audit' }).last().getByText('done').waitFor();
+    watched.assertCalm();
+  });
+
+  test('a file and a report that are not there are told of, and not asked for again and again', async () => {
+    const alone = await browser.open();
+    alone.allow(/404|422/);
+    const own = alone.page;
+    await own.clock.install();
+    let asked = 0;
+    await own.route('**/api/reports/4040', async (route) => {
+      asked += 1;
+      await route.continue();
+    });
+    await own.goto(address(`reports/4040#token=${adminToken}`));
+    await own.getByRole('alert').waitFor();
+    await own.clock.runFor(10_000);
+    assert.equal(asked, 1);
+    await own.route('**/api/customers/', (route) =>
+      route.fulfill({ status: 422, json: { title: 'Too many rows', detail: 'ask for fewer customers' } }),
+    );
+    await own.goto(address('customers'));
+    await own.getByRole('button', { name: 'CSV' }).click();
+    await own.getByText('ask for fewer customers').waitFor();
+    await alone.close();
+    alone.assertCalm();
   });
 
   test('a person is erased only after the id was typed', async () => {

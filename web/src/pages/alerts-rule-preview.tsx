@@ -23,7 +23,7 @@ export function PreviewedRule({ preview, metric }: { preview: Preview; metric: s
   const figure = (value: number) => showFigure(format, alertWords, metric, value, currency);
   return (
     <section ref={showInFull} className="preview" aria-label={words.preview} aria-live="polite">
-      <h3>{alerts.length === 0 ? words.previewNone : words.previewTitle(format.number(alerts.length))}</h3>
+      <h3>{alerts.length === 0 ? words.previewNone : words.previewTitle(alerts.length)}</h3>
       {series.length === 0 ? (
         <p className="muted">{words.previewNoFigures}</p>
       ) : (

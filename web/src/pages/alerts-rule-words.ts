@@ -1,4 +1,4 @@
-import { defineWords } from '../words.ts';
+import { defineWords, plural } from '../words.ts';
 
 export const ruleWords = defineWords({
   en: {
@@ -53,7 +53,8 @@ export const ruleWords = defineWords({
     save: 'Save',
     preview: 'Preview',
     previewDays: 'Of the last days',
-    previewTitle: (count: string) => `It would have fired ${count} times`,
+    previewTitle: (count: number) =>
+      `It would have fired ${plural('en', count, { one: 'time', other: 'times' })}`,
     previewNone: 'It would not have fired',
     previewNoFigures: 'There are no figures to draw for that time.',
     ofPlace: (place: string) => `Drawn: ${place}`,
@@ -120,7 +121,7 @@ export const ruleWords = defineWords({
     save: 'Сохранить',
     preview: 'Просмотр',
     previewDays: 'За последние дни',
-    previewTitle: (count) => `Сработало бы раз: ${count}`,
+    previewTitle: (count) => `Сработало бы ${plural('ru', count, { one: 'раз', few: 'раза', other: 'раз' })}`,
     previewNone: 'Не сработало бы',
     previewNoFigures: 'За это время рисовать нечего.',
     ofPlace: (place) => `На рисунке: ${place}`,

@@ -89,6 +89,14 @@ function FiredAlerts() {
           />
         }
       >
+        {view.rule_id !== '' && (
+          <p className="toolbar">
+            {words.onlyOf(alerts.data?.rows[0]?.rule_name ?? view.rule_id)}
+            <button type="button" className="link" onClick={() => setView({ rule_id: '' })}>
+              {words.ofAll}
+            </button>
+          </p>
+        )}
         <Answer of={alerts}>
           {({ results, next_cursor }) =>
             results.length === 0 ? (

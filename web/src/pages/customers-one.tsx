@@ -83,7 +83,12 @@ function Story({ customer }: { customer: Customer }) {
         ) : (
           <ul className="drivers">
             {tags.map((tag) => (
-              <TagLine key={tag.tag} tag={tag} currency={counters[0]?.currency} />
+              <TagLine
+                key={tag.tag}
+                tag={tag}
+                // Of several it is not told which one the rule is about.
+                currency={counters.length === 1 ? counters[0]?.currency : undefined}
+              />
             ))}
           </ul>
         )}

@@ -25,8 +25,8 @@ export const customersWords = defineWords({
     story: 'Why these tags',
     storyNone: 'No tags. A rule gives them once what it counts is over its threshold.',
     because: {
-      orders: (value: string, sale: string) => `${value} orders counted${sale}`,
-      units: (value: string, sale: string) => `${value} units counted${sale}`,
+      orders: (value: string, sale: string) => `orders counted: ${value}${sale}`,
+      units: (value: string, sale: string) => `units counted: ${value}${sale}`,
       spent: (value: string, sale: string) => `${value} spent${sale}`,
     } as Record<string, (value: string, sale: string) => string>,
     decidedBy: (sale: string) => `; decided by ${sale}`,

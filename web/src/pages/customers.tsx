@@ -1,13 +1,13 @@
 import '../styles/manage.css';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
-import { download, request } from '../api.ts';
+import { request } from '../api.ts';
 import type { GetCustomersAnswer, GetTagRulesAnswer } from '../api-answers.ts';
 import { useFormat } from '../format.ts';
 import { type PageProps, pageNames } from '../pages.ts';
 import { Badge } from '../parts/badge.tsx';
+import { DownloadButton } from '../parts/download-button.tsx';
 import { SelectField, TextField } from '../parts/field.tsx';
-import { Icon } from '../parts/icon.tsx';
 import { Answer, EmptyState } from '../parts/notice.tsx';
 import { Card, Page } from '../parts/page.tsx';
 import { Pager, useCursor } from '../parts/pager.tsx';
@@ -47,22 +47,18 @@ function CustomerList() {
     queryFn: ({ signal }) =>
       request<GetTagRulesAnswer>('/api/tag-rules/', { query: { limit: 1000 }, signal }),
   });
-  const tags = (rules.data?.results ?? []).map(({ tag }) => ({ value: tag, label: tag }));
+  // One of an address may have no rule any more, and customers all the same.
+  const tagNames = new Set([...(rules.data?.results ?? []).map(({ tag }) => tag), view.tag]);
+  const tags = [...tagNames].filter((tag) => tag !== '').map((tag) => ({ value: tag, label: tag }));
   const exports = files.map(([name, type]) => (
-    <button
+    <DownloadButton
       key={name}
-      type="button"
-      className="button"
-      onClick={() =>
-        void download('/api/customers/', `customers${view.tag === '' ? '' : `-${view.tag}`}.${name}`, {
-          query: { tag: view.tag },
-          headers: { accept: type },
-        })
-      }
+      path="/api/customers/"
+      fileName={`customers${view.tag === '' ? '' : `-${view.tag}`}.${name}`}
+      options={{ query: { tag: view.tag }, headers: { accept: type } }}
     >
-      <Icon name="download" />
       {words[name]}
-    </button>
+    </DownloadButton>
   ));
   return (
     <Page title={names.customers} lead={words.lead} actions={exports}>

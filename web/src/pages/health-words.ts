@@ -1,4 +1,4 @@
-import { defineWords } from '../words.ts';
+import { defineWords, plural } from '../words.ts';
 
 export const healthWords = defineWords({
   en: {
@@ -15,9 +15,11 @@ export const healthWords = defineWords({
     noSale: 'none yet',
     audit: 'Last audit',
     noAudit: 'none yet',
-    auditGood: (days: number) => `no differences in ${days} days`,
-    auditBad: (differences: number, days: number) => `${differences} differences in ${days} days`,
-    auditWaiting: (days: number) => `${days} touched days wait`,
+    auditGood: (days: number) => `no differences in ${plural('en', days, { one: 'day', other: 'days' })}`,
+    auditBad: (differences: number, days: number) =>
+      `${plural('en', differences, { one: 'difference', other: 'differences' })} in ${plural('en', days, { one: 'day', other: 'days' })}`,
+    auditWaiting: (days: number) =>
+      plural('en', days, { one: 'touched day waits', other: 'touched days wait' }),
     database: 'Database',
     ms: (value: string) => `${value} ms`,
     checks: 'What is asked',

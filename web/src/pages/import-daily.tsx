@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { ApiProblem, request } from '../api.ts';
 import type { PostDailySalesAnswer } from '../api-answers.ts';
+import { useFormat } from '../format.ts';
 import { Badge } from '../parts/badge.tsx';
 import { CheckField } from '../parts/field.tsx';
 import { ErrorBox } from '../parts/notice.tsx';
@@ -70,6 +71,7 @@ async function sendDaily({ name, blob }: ChosenFile, replace: boolean): Promise<
 
 function SentFile({ sent: { file, answer, error } }: { sent: Sent }) {
   const words = useWords(importWords);
+  const format = useFormat();
   const maySeeReports = useRole('analyst');
   if (answer === undefined)
     return (
@@ -84,7 +86,7 @@ function SentFile({ sent: { file, answer, error } }: { sent: Sent }) {
     <li className="import-sent-good">
       <Badge tone="good">{words.verdicts[verdict]}</Badge>
       <strong>{file}</strong>
-      <span>{words.dailyDone(answer.date, answer.place_id)}</span>
+      <span>{words.dailyDone(format.day(answer.date), answer.place_id)}</span>
       {maySeeReports && answer.report_id !== null && (
         <Link to={`reports/${answer.report_id}`}>{words.dailyReport}</Link>
       )}
@@ -100,7 +102,7 @@ type Product = { key: string; id: string; name: string; quantity: string; price:
 function DailyPreview({ file }: { file: ChosenFile }) {
   const words = useWords(importWords);
   const head = useQuery({
-    queryKey: ['daily', file.name, file.blob.size],
+    queryKey: ['daily', file.number],
     queryFn: async () => readProducts(await file.blob.slice(0, headBytes).text()),
   });
   const products = head.data ?? [];

@@ -20,7 +20,8 @@ export type Mapping = {
   transaction?: MappingFields;
 };
 
-export type ChosenFile = { name: string; blob: Blob };
+/** Numbered, since a corrected file may have the name and the size of the one before. */
+export type ChosenFile = { number: number; name: string; blob: Blob };
 /** What the reader dropped: the file to load, those it is joined with, a mapping kept from before. */
 export type Chosen = { main: ChosenFile; others: ChosenFile[]; mapping?: Mapping };
 
@@ -46,10 +47,13 @@ export async function chooseFiles(files: readonly File[]): Promise<Chosen | unde
   return main === undefined ? undefined : { main, others, ...(mapping === undefined ? {} : { mapping }) };
 }
 
+let openedFiles = 0;
+
 async function open(file: File): Promise<ChosenFile> {
-  if (!/\.gz$/i.test(file.name)) return { name: file.name, blob: file };
+  const number = ++openedFiles;
+  if (!/\.gz$/i.test(file.name)) return { number, name: file.name, blob: file };
   const plain = file.stream().pipeThrough(new DecompressionStream('gzip'));
-  return { name: file.name.replace(/\.gz$/i, ''), blob: await new Response(plain).blob() };
+  return { number, name: file.name.replace(/\.gz$/i, ''), blob: await new Response(plain).blob() };
 }
 
 const largestMapping = 256 * 1024;

@@ -1,5 +1,6 @@
 import { ApiProblem, type FieldProblem, request } from '../api.ts';
 import type { PostImportsPartsAnswer, PostImportsReferenceAnswer } from '../api-answers.ts';
+import { sessionStore } from '../session.ts';
 import { createStore } from '../store.ts';
 import { formOf, type Question } from './import-file.ts';
 
@@ -42,6 +43,13 @@ function change(changes: Partial<RunState>): void {
 const isStopped = () => abort.signal.aborted;
 window.addEventListener('beforeunload', (event) => {
   if (['checking', 'running', 'waiting'].includes(importStore.get()?.state ?? '')) event.preventDefault();
+});
+
+// The next who signs in at this tab neither goes on with it nor sees it; one that expired goes on where it was.
+sessionStore.subscribe(() => {
+  if (sessionStore.get().ended !== 'signed_out' || importStore.get() === undefined) return;
+  stopImport();
+  forgetImport();
 });
 
 export function startImport(question: Question, headBytes: number): void {

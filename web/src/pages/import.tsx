@@ -87,7 +87,7 @@ function LookAtFile({ chosen, onChoose, onLeave }: LookProperties) {
   const question = useDeferredValue({ mapping: edited, place });
   const { main, others } = chosen;
   const preview = useQuery({
-    queryKey: ['import-preview', main.name, main.blob.size, question],
+    queryKey: ['import-preview', main.number, question],
     queryFn: ({ signal }) => askPreview({ chosen, ...question }, signal),
     placeholderData: keepPreviousData,
     gcTime: 0,

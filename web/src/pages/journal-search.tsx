@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { request } from '../api.ts';
 import type { GetJournalAnswer, PostJournalReplayAnswer } from '../api-answers.ts';
@@ -11,6 +11,7 @@ import { Card, Page } from '../parts/page.tsx';
 import { Pager, useCursor } from '../parts/pager.tsx';
 import { type Column, Table } from '../parts/table.tsx';
 import { Link, pathOf, useQueryState } from '../router.tsx';
+import { useSettled } from '../settled.ts';
 import { useWords } from '../words.ts';
 import { sources, VerdictBadge, verdicts } from './journal-verdict.tsx';
 import { journalWords } from './journal-words.ts';
@@ -20,6 +21,7 @@ const defaults = { verdict: '', source: '', place_id: '', transaction_id: '', pr
 type View = typeof defaults;
 const attention = 'rejected,conflict';
 const pageRows = 50;
+const typingMs = 250;
 
 /** A local date-time as typed, or an instant from a link, as the program asks for it. */
 const instantOf = (text: string) =>
@@ -29,12 +31,16 @@ export function JournalSearch() {
   const words = useWords(journalWords);
   const names = useWords(pageNames);
   const [view, setView] = useQueryState(defaults);
-  const question = { ...view, from: instantOf(view.from), to: instantOf(view.to) };
-  const [cursor, setCursor] = useCursor(JSON.stringify(question));
+  const typed = JSON.stringify({ ...view, from: instantOf(view.from), to: instantOf(view.to) });
+  const asked = useSettled(typed, typingMs);
+  const [cursor, setCursor] = useCursor(asked);
   const found = useQuery({
-    queryKey: ['journal', question, cursor],
-    queryFn: ({ signal }) =>
-      request<GetJournalAnswer>('/api/journal', { query: { ...question, cursor, limit: pageRows }, signal }),
+    queryKey: ['journal', asked, cursor],
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) => {
+      const query = { ...(JSON.parse(asked) as View), cursor, limit: pageRows };
+      return request<GetJournalAnswer>('/api/journal', { query, signal });
+    },
   });
   return (
     <Page title={names.journal} lead={words.lead}>
@@ -57,7 +63,12 @@ export function JournalSearch() {
   );
 }
 
-function Filters({ view, setView }: { view: View; setView: (changes: Partial<View>) => void }) {
+type FilterProperties = {
+  view: View;
+  setView: (changes: Partial<View>, options?: { replace?: boolean }) => void;
+};
+
+function Filters({ view, setView }: FilterProperties) {
   const words = useWords(journalWords);
   const verdictChoices = [
     { value: '', label: words.all },
@@ -88,7 +99,8 @@ function Filters({ view, setView }: { view: View; setView: (changes: Partial<Vie
           type="search"
           label={{ transaction_id: words.id, place_id: words.place, problem: words.problem }[name]}
           value={view[name]}
-          onChange={(value) => setView({ [name]: value })}
+          // The back button leads to the page before, not to the letter before.
+          onChange={(value) => setView({ [name]: value }, { replace: true })}
         />
       ))}
       {(['from', 'to'] as const).map((name) => (
@@ -97,7 +109,7 @@ function Filters({ view, setView }: { view: View; setView: (changes: Partial<Vie
           type="datetime-local"
           label={words[name]}
           value={localOf(view[name])}
-          onChange={(value) => setView({ [name]: value })}
+          onChange={(value) => setView({ [name]: value }, { replace: true })}
         />
       ))}
       {isSet && (

@@ -1,8 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
-import { download, request, send } from '../api.ts';
+import { request, send } from '../api.ts';
 import { useFormat } from '../format.ts';
 import { Badge } from '../parts/badge.tsx';
-import { Icon } from '../parts/icon.tsx';
+import { DownloadButton } from '../parts/download-button.tsx';
 import { Answer } from '../parts/notice.tsx';
 import { Card, Page } from '../parts/page.tsx';
 import { Rendered } from '../parts/rendered.tsx';
@@ -22,7 +22,7 @@ export function OneReport({ id }: { id: string }) {
     queryKey: ['report', id],
     queryFn: ({ signal }) => request<Report>(path, { signal }),
     refetchInterval: ({ state }) =>
-      state.data === undefined || state.data.status !== 'done' ? lookEveryMs : false,
+      state.data !== undefined && state.data.status !== 'done' ? lookEveryMs : false,
   });
   const isFinal = report.data?.status === 'done';
   const text = useQuery({
@@ -40,14 +40,12 @@ export function OneReport({ id }: { id: string }) {
       lead={<Link to="reports">{words.back}</Link>}
       actions={
         isFinal && (
-          <button
-            type="button"
-            className="button"
-            onClick={() => void download(path, `report-${id}.md`, { headers: { accept: 'text/markdown' } })}
+          <DownloadButton
+            {...{ path, fileName: `report-${id}.md` }}
+            options={{ headers: { accept: 'text/markdown' } }}
           >
-            <Icon name="download" />
             {words.markdown}
-          </button>
+          </DownloadButton>
         )
       }
     >

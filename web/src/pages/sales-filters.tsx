@@ -16,7 +16,7 @@ import { salesWords } from './sales-words.ts';
 
 type Properties = {
   view: SalesView;
-  setView: (changes: Partial<SalesView>) => void;
+  setView: (changes: Partial<SalesView>, options?: { replace?: boolean }) => void;
   question: SalesQuestion;
   /** Whether to ask what there is to choose from: after the figures, which are waited for. */
   isOffering: boolean;
@@ -50,9 +50,14 @@ export function SalesFilters({ view, setView, question, isOffering }: Properties
               label={words.from}
               type="date"
               value={view.from}
-              onChange={(from) => setView({ from })}
+              onChange={(from) => setView({ from }, { replace: true })}
             />
-            <TextField label={words.to} type="date" value={view.to} onChange={(to) => setView({ to })} />
+            <TextField
+              label={words.to}
+              type="date"
+              value={view.to}
+              onChange={(to) => setView({ to }, { replace: true })}
+            />
           </>
         )}
       </div>

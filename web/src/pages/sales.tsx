@@ -1,10 +1,9 @@
-import { useMutation } from '@tanstack/react-query';
 import { useMemo } from 'react';
-import { download } from '../api.ts';
 import { pageNames } from '../pages.ts';
+import { DownloadButton } from '../parts/download-button.tsx';
 import { Segments, SelectField } from '../parts/field.tsx';
 import { Icon } from '../parts/icon.tsx';
-import { Answer, EmptyState, ErrorBox } from '../parts/notice.tsx';
+import { Answer, EmptyState } from '../parts/notice.tsx';
 import { Card, Page } from '../parts/page.tsx';
 import { useQueryState } from '../router.tsx';
 import { useWords } from '../words.ts';
@@ -133,29 +132,16 @@ function Drawing({ view, setView, question, currency, drawn, measure }: DrawingP
 
 function Export({ question }: { question: SalesQuestion }) {
   const words = useWords(salesWords);
-  const save = useMutation({
-    mutationFn: (format: 'csv' | 'parquet') => {
-      const name = ['sales', question.granularity, question.group_by, question.from, question.to];
-      const fileName = `${name.filter((part) => part !== undefined && part !== '').join('-')}.${format}`;
-      return download('/api/analytics/sales', fileName, { query: { ...question, format } });
-    },
-  });
-  return (
-    <>
-      {save.isPending && <span className="muted">{words.exporting}</span>}
-      {(['csv', 'parquet'] as const).map((format) => (
-        <button
-          key={format}
-          type="button"
-          className="button"
-          disabled={save.isPending}
-          onClick={() => save.mutate(format)}
-        >
-          <Icon name="download" />
-          <span className="visually-hidden">{words.export}</span> {words[format]}
-        </button>
-      ))}
-      {save.isError && <ErrorBox error={save.error} />}
-    </>
-  );
+  const parts = ['sales', question.granularity, question.group_by, question.from, question.to];
+  const name = parts.filter((part) => part !== undefined && part !== '').join('-');
+  return (['csv', 'parquet'] as const).map((format) => (
+    <DownloadButton
+      key={format}
+      path="/api/analytics/sales"
+      fileName={`${name}.${format}`}
+      options={{ query: { ...question, format } }}
+    >
+      <span className="visually-hidden">{words.export}</span> {words[format]}
+    </DownloadButton>
+  ));
 }

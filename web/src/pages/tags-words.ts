@@ -1,4 +1,4 @@
-import { defineWords } from '../words.ts';
+import { defineWords, plural } from '../words.ts';
 
 export const tagsWords = defineWords({
   en: {
@@ -39,16 +39,16 @@ export const tagsWords = defineWords({
     previewNone: 'Nobody would have it now. Lower the threshold, or look at what is counted.',
     previewMore: (count: string) => `and ${count} more`,
     describe: {
-      orders: (threshold: string, what: string, window: string) =>
-        `more than ${threshold} orders${what}${window}`,
-      units: (threshold: string, what: string, window: string) =>
-        `more than ${threshold} units${what}${window}`,
+      orders: (threshold: number, what: string, window: string) =>
+        `more than ${plural('en', threshold, { one: 'order', other: 'orders' })}${what}${window}`,
+      units: (threshold: number, what: string, window: string) =>
+        `more than ${plural('en', threshold, { one: 'unit', other: 'units' })}${what}${window}`,
       spent: (threshold: string, what: string, window: string) =>
         `more than ${threshold} spent${what}${window}`,
     },
     describeCategory: (name: string) => ` in the category ${name}`,
     describeProduct: (id: string) => ` with the product ${id}`,
-    describeWindow: (days: number) => `, last ${days} days`,
+    describeWindow: (days: number) => `, last ${plural('en', days, { one: 'day', other: 'days' })}`,
     stays: 'stays once given',
   },
   ru: {
@@ -89,13 +89,16 @@ export const tagsWords = defineWords({
     previewNone: 'Сейчас тег не получил бы никто. Снизьте порог или проверьте, что считается.',
     previewMore: (count) => `и ещё ${count}`,
     describe: {
-      orders: (threshold, what, window) => `больше ${threshold} заказов${what}${window}`,
-      units: (threshold, what, window) => `больше ${threshold} штук${what}${window}`,
+      orders: (threshold, what, window) =>
+        `больше ${plural('ru', threshold, { one: 'заказа', few: 'заказов', other: 'заказов' })}${what}${window}`,
+      units: (threshold, what, window) =>
+        `больше ${plural('ru', threshold, { one: 'штуки', few: 'штук', other: 'штук' })}${what}${window}`,
       spent: (threshold, what, window) => `потрачено больше ${threshold}${what}${window}`,
     },
     describeCategory: (name) => ` в категории «${name}»`,
     describeProduct: (id) => ` с товаром ${id}`,
-    describeWindow: (days) => `, за последние ${days} дн.`,
+    describeWindow: (days) =>
+      `, за последние ${plural('ru', days, { one: 'день', few: 'дня', other: 'дней' })}`,
     stays: 'остаётся навсегда',
   },
 });

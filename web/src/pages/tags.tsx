@@ -78,12 +78,13 @@ export function TagsPage() {
 /** `more than 10 orders in the category pizza, last 30 days` */
 function describeRule(rule: TagRule, words: Words, format: Format): string {
   const { scope, match, metric, threshold, window_days, currency } = rule;
-  const shown =
-    metric === 'spent' && currency !== null ? format.money(threshold, currency) : format.number(threshold);
   const what = { category: words.describeCategory(match), product: words.describeProduct(match), total: '' }[
     scope
   ];
-  return words.describe[metric](shown, what, window_days === null ? '' : words.describeWindow(window_days));
+  const window = window_days === null ? '' : words.describeWindow(window_days);
+  if (metric !== 'spent') return words.describe[metric](threshold, what, window);
+  const amount = currency === null ? format.number(threshold) : format.money(threshold, currency);
+  return words.describe.spent(amount, what, window);
 }
 
 function RuleTable({ rules, onAsk }: { rules: readonly TagRule[]; onAsk: (asked: Asked) => void }) {
