@@ -166,6 +166,10 @@ describe('the pages Import and Journal', { skip }, () => {
     await watched.assertAccessible();
     await page.getByRole('link', { name: 'The journal' }).click();
     await page.getByLabel('Verdict').selectOption('Needs attention');
+    await page
+      .getByRole('row', { name: /accepted/ })
+      .first()
+      .waitFor({ state: 'detached' });
     await page.getByRole('row', { name: /wrong-1/ }).waitFor();
     await watched.assertAccessible();
     await watched.close();

@@ -52,7 +52,11 @@ export function JournalSearch() {
               <Nothing view={view} onClear={() => setView(defaults)} />
             </Card>
           ) : (
-            <Card title={words.entries} actions={<TryAgain entries={page.results} />}>
+            <Card
+              title={words.entries}
+              isBusy={found.isPlaceholderData || asked !== typed}
+              actions={<TryAgain entries={page.results} />}
+            >
               <Entries rows={page.results} />
               <Pager cursor={cursor} next={page.next_cursor} onMove={setCursor} />
             </Card>
