@@ -91,7 +91,7 @@ function FiredAlerts() {
       >
         {view.rule_id !== '' && (
           <p className="toolbar">
-            {words.onlyOf(alerts.data?.rows[0]?.rule_name ?? view.rule_id)}
+            {words.onlyOf(alerts.data?.results[0]?.rule_name ?? view.rule_id)}
             <button type="button" className="link" onClick={() => setView({ rule_id: '' })}>
               {words.ofAll}
             </button>
