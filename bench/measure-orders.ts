@@ -19,14 +19,14 @@ async function copy(program: BenchProgram, file: string): Promise<number> {
 
 /**
  * The initial load: a week of orders by `tillstream import` until marts, customer counters and tags are there,
- * against COPY of the same messages into one bare table.
+ * against COPY of the same messages into one bare table before and after.
  */
 export async function measureOrders(program: BenchProgram, report: Report, orders: number): Promise<void> {
   const out = mkdtempSync(path.join(tmpdir(), 'tillstream-bench-orders-'));
   try {
     const messages = await writeOrders({ out, seed: 1, orders });
     const file = path.join(out, 'orders.ndjson');
-    const copied = messages / (await copy(program, file));
+    const before = await copy(program, file);
     for (const rule of rules) {
       const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
       const sent = { method: 'POST', headers, body: JSON.stringify(rule) };
@@ -39,6 +39,8 @@ export async function measureOrders(program: BenchProgram, report: Report, order
     await program.run(['import', file]);
     await program.settle();
     const seconds = (performance.now() - started) / 1000;
+    await program.settle('idle');
+    const copied = (messages * 2) / (before + (await copy(program, file)));
     report.add(
       `${orders} orders, counters and tags; COPY`,
       messages / seconds,

@@ -28,3 +28,8 @@ export function createReport(settings: Record<string, unknown>) {
 }
 
 export type Report = ReturnType<typeof createReport>;
+
+/** Of an odd number of values. */
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
+}
