@@ -55,7 +55,7 @@ async function loadYear(browser: Browser, url: string): Promise<Load> {
   });
   const started = performance.now();
   await page.goto(`${url}/${year}#token=${token}`, { waitUntil: 'commit' });
-  await page.locator('[data-drawn="358"] canvas').waitFor();
+  await page.locator('[data-drawn="365"] canvas').waitFor();
   // Answered between two frames, so nothing holds the page up any more.
   await page.evaluate('new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)))');
   const ms = performance.now() - started;
