@@ -51,14 +51,14 @@ export function applyAsFresh(
 ): FreshSale & { entries: readonly Prepared[]; troubles: Trouble[] } {
   const first = entries[0]!;
   const row: JournalRow = {
-    ...{
-      position: 0,
-      arrival: first.arrival,
-      verdict: 'accepted',
-      problems: flagsText(first.arrival) ?? undefined,
-    },
+    position: 0,
+    arrival: first.arrival,
+    verdict: 'accepted',
+    problems: flagsText(first.arrival) ?? undefined,
     contributions: first.contribution === null ? undefined : `[${JSON.stringify(first.contribution)}]`,
-    ...{ saleSeq: 1, referenceVersion, keepBody: true },
+    saleSeq: 1,
+    referenceVersion,
+    keepBody: true,
   };
   const sale = { entries, rows: [{ prepared: first, row }], current: row, troubles: [] as Trouble[] };
   if (entries.length === 1) return sale;
