@@ -14,6 +14,9 @@ import { type LiveReader, readLive } from './live-events.ts';
 const admin = { authorization: 'Bearer admin-token-of-the-tests-only' };
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
 
+/** Whoever waits for an end that does not come fails by name instead of holding up the run. */
+const limited = { timeout: 60_000 };
+
 const ofPlace = (reader: LiveReader, place: string) => reader.places.get(`${place} RUB`);
 
 forEachStream((stream) => {
@@ -136,7 +139,7 @@ forEachStream((stream) => {
     for (const reader of [stays, back]) reader.leave();
   });
 
-  test('a bound token is told of its place alone; a revoked one is told no more', async () => {
+  test('a bound token is told of its place alone; a revoked one is told no more', limited, async () => {
     const token = await makeToken({ roles: ['analyst'], place_id: 'mine' });
     const [bound, all] = [await listen(token), await listen()];
     assert.equal((await listen(await makeToken({ roles: ['collector'] }))).status, 403);
@@ -171,7 +174,7 @@ forEachStream((stream) => {
     reader.leave();
   });
 
-  test('the loop of the live feed', async (t) => {
+  test('the loop of the live feed', limited, async (t) => {
     const { pool, reference } = tested.program.warehouse;
     let queries = 0;
     const counted = new Proxy(pool, {
@@ -365,7 +368,7 @@ forEachStream((stream) => {
     );
   });
 
-  test('readers are let go when the program stops', async () => {
+  test('readers are let go when the program stops', limited, async () => {
     const reader = await listen();
     await reader.until(({ events }) => events.length === 1);
     await tested.program.stop();

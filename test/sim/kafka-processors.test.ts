@@ -84,7 +84,7 @@ test(`processors killed and frozen, broker and database restarted: every sale co
   skip:
     whyNoKafka() ??
     (process.env.KAFKA_BROKERS ? 'Kafka: the broker of KAFKA_BROKERS is not ours to stop' : false),
-  timeout: 240_000,
+  timeout: 600_000,
 }, async () => {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'tillstream-processors-'));
   const log = createLog('silent');
