@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
 import { type BenchProgram, startBenchProgram, token } from './program.ts';
-import { createReport, type Report } from './report.ts';
+import { createReport, median, type Report } from './report.ts';
 
 const executable = process.env.CHROMIUM_PATH || '/usr/bin/chromium';
 const pizzaYear = 'examples/pizza-place';
@@ -73,8 +73,6 @@ async function loadBare(browser: Browser, url: string): Promise<number> {
   await context.close();
   return ms;
 }
-
-const median = (list: number[]): number => list.sort((a, b) => a - b)[list.length >> 1]!;
 
 if (import.meta.main) {
   const program = await startBenchProgram();

@@ -122,7 +122,7 @@ const microsecondsTo2000 = 946_684_800_000_000;
 const daysTo2000 = 10_957;
 const fixedBytes: Record<FixedType, number> = { bool: 1, int4: 4, date: 4, int8: 8, timestamptz: 8 };
 
-/** Safe integers as 64 bits; several times cheaper than by way of a BigInt. */
+/** A safe integer as 64 bits; several times cheaper than by way of a BigInt. */
 function writeInt64(bytes: Buffer, value: number, at: number): void {
   bytes.writeInt32BE(Math.floor(value / 2 ** 32), at);
   bytes.writeUInt32BE(value >>> 0, at + 4);
