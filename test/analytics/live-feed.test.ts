@@ -15,7 +15,7 @@ const admin = { authorization: 'Bearer admin-token-of-the-tests-only' };
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
 
 /** Whoever waits for an end that does not come fails by name instead of holding up the run. */
-const limited = { timeout: 60_000 };
+const limited = { timeout: 300_000 };
 
 const ofPlace = (reader: LiveReader, place: string) => reader.places.get(`${place} RUB`);
 
