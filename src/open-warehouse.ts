@@ -89,6 +89,7 @@ export async function openWarehouse(options: WarehouseOptions): Promise<Warehous
       connectionString,
       applicationName: options.applicationName,
       maximumConnections: poolConnections,
+      pipeline: true,
     });
     lifecycle.onStop('pool', () => pool.end());
     await bringUpToDate(pool, config, log);

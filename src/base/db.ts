@@ -30,6 +30,8 @@ export type PoolOptions = {
   /** Milliseconds after which a query counts as failed here, whether or not the server still answers. */
   queryTimeoutMs?: number;
   connectTimeoutMs?: number;
+  /** Statements are sent without waiting for the answers of those before. Not where tables are copied. */
+  pipeline?: boolean;
 };
 
 /** A pool whose sessions cannot hold others up: waiting for locks, idling in a transaction and dead peers all end. */
@@ -42,6 +44,7 @@ export function createPool(options: PoolOptions): Database {
     connectionTimeoutMillis: options.connectTimeoutMs ?? 10_000,
     ...(options.queryTimeoutMs === undefined ? {} : { query_timeout: options.queryTimeoutMs }),
     keepAlive: true,
+    pipeline: options.pipeline ?? false,
     options: [
       '-c timezone=UTC',
       '-c lock_timeout=10s',
@@ -58,16 +61,19 @@ export function createPool(options: PoolOptions): Database {
   return pool;
 }
 
-/** Runs `work` between BEGIN and COMMIT on one connection; a connection that failed is not given back for use. */
+/**
+ * Runs `work` between BEGIN and COMMIT on one connection; a connection that failed is not given back for use. Without
+ * `begin`, the first statement of `work` starts the transaction.
+ */
 export async function inTransaction<T>(
   pool: Database,
   work: (client: Client) => Promise<T>,
-  begin = 'begin',
+  begin: string | null = 'begin',
 ): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
   try {
-    await client.query(begin);
+    if (begin !== null) await client.query(begin);
     const result = await work(client);
     await client.query('commit');
     return result;

@@ -39,7 +39,7 @@ const maximumBatchBytes = 16 * 1024 * 1024;
 /** One batch is written while the other waits for its COMMIT; never two with documents of one sale. */
 const loaders = 2;
 /** A transaction costs as much as some fifty documents, so fewer wait for the one under way to end. */
-const secondLoaderDocuments = 256;
+const secondLoaderDocuments = 32;
 const firstPauseMs = 50;
 const longestPauseMs = 2_000;
 

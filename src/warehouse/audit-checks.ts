@@ -1,4 +1,4 @@
-import { categoryFamily, productFamily, salesFamily } from './fold.ts';
+import { categoryFamily, productFamily, salesFamily } from './fold-statement.ts';
 
 /** $1 is the most rows told; an adjusted check takes in $2 contributions that are to be added to the recorded. */
 export type Check = { table: string; figures: readonly string[]; adjusted: boolean; text: string };

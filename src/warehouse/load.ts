@@ -119,12 +119,13 @@ export function createLoader(deps: LoaderDeps) {
           deps.pool,
           async (client) => {
             await first?.(client, batch);
-            const written = await writeBatch(client, batch, prepared, snapshot.version);
+            const held = holdReferenceVersion(client, first === undefined ? 'begin' : undefined);
+            const written = await writeBatch(client, batch, prepared, { held, expected: snapshot.version });
             // Rolled back, since what came first must not stand alone.
             if (written === undefined) throw new ReferenceMoved();
             return written;
           },
-          first === undefined ? 'begin' : beginStreamed,
+          first === undefined ? null : beginStreamed,
         );
         names.remember(batch);
         return outcomes;
@@ -148,20 +149,27 @@ export function createLoader(deps: LoaderDeps) {
     return deps.parse(document, snapshot);
   }
 
-  /** The whole transaction; undefined where the reference history moved on and the batch has to be computed again. */
+  /**
+   * The whole transaction; undefined where the reference history moved on and the batch has to be computed again.
+   * Registering is sent along with the statement that tells, since COMMIT comes only after its answer.
+   */
   async function writeBatch(
     client: Client,
     batch: readonly Incoming[],
     prepared: readonly Prepared[],
-    referenceVersion: number,
+    version: { held: Promise<number>; expected: number },
   ): Promise<Outcome[] | undefined> {
-    // 1. No reference change can commit from here on.
-    if ((await holdReferenceVersion(client)) !== referenceVersion) return undefined;
-
+    const referenceVersion = version.expected;
     const outcomes = new Array<Outcome | undefined>(batch.length);
     const troubles: Trouble[] = [];
-    // 2. Registry: sales that nobody knows, in key order; whoever inserts holds the sale's lock.
-    const known = await registerSales(client, prepared, referenceVersion, outcomes, troubles);
+    if (!client.pipeline) await version.held;
+    const [held, known] = await Promise.all([
+      // 1. No reference change can commit from here on.
+      version.held,
+      // 2. Registry: sales that nobody knows, in key order; whoever inserts holds the sale's lock.
+      registerSales(client, prepared, referenceVersion, outcomes, troubles),
+    ]);
+    if (held !== referenceVersion) return undefined;
     // 3. What is known already: locked, compared in arrival order, taken out and put in.
     if (known.length > 0) await compareKnown(client, known, referenceVersion, outcomes, troubles);
     // 4. What does not fit what is known, and documents that are no sale.

@@ -1,14 +1,8 @@
 import { binaryColumn, type Client, type Database, inTransaction } from '../base/db.ts';
 import type { Log } from '../base/log.ts';
 import { type Metrics, observeStage } from '../base/metrics.ts';
-import {
-  beginLong,
-  categoryFamily,
-  type MartSchema,
-  productFamily,
-  rollUpLock,
-  salesFamily,
-} from './fold.ts';
+import { beginLong, rollUpLock } from './fold.ts';
+import { categoryFamily, type MartSchema, productFamily, salesFamily } from './fold-statement.ts';
 
 /**
  * Each level is summed from the one below, whose rows are never deleted, so an upsert is enough. A day has

@@ -1,4 +1,4 @@
-import { categoryFamily, salesFamily } from './fold.ts';
+import { categoryFamily, salesFamily } from './fold-statement.ts';
 
 const sums = (figures: readonly string[]) =>
   figures.map((figure) => `sum(${figure})::bigint as ${figure}`).join(', ');
