@@ -24,7 +24,8 @@ const readBatch = `
     select *, row_number() over follows as number, lead(position) over follows is null as is_last
     from (
       select epoch, xid, position, source, source_id, sale_seq,
-        case when contributions @? '$[*].customer' then contributions end as named
+        case when contributions->0 ? 'customer' or contributions->-1 ? 'customer' or jsonb_array_length(contributions) > 2
+          then contributions end as named
       from stg.journal
       where contributions is not null and (epoch, xid, position) > ($2::integer, $3::xid8, $4::bigint)
         and (epoch < $1 or xid < pg_snapshot_xmin(pg_current_snapshot()))

@@ -38,7 +38,7 @@ const maximumBatchDocuments = 2_000;
 const maximumBatchBytes = 16 * 1024 * 1024;
 /** One batch is written while the other waits for its COMMIT; never two with documents of one sale. */
 const loaders = 2;
-/** A transaction costs as much as some fifty documents, so fewer wait for the one under way to end. */
+/** With fewer a transaction costs more than it gains while the one under way waits for its COMMIT. */
 const secondLoaderDocuments = 32;
 const firstPauseMs = 50;
 const longestPauseMs = 2_000;

@@ -18,15 +18,23 @@ export const beginLong = "begin; set local transaction_timeout = 0; set local st
 const beginStep = `${beginLong}; set local work_mem = '16MB'; set local plan_cache_mode = force_generic_plan;
   set local enable_sort = off; set local enable_nestloop = off; set local enable_seqscan = off`;
 
-/** Rows a step takes; the cost of a step is mostly the distinct mart rows it touches. */
-const rowsPerStep = 5_000;
+/** Rows a step usually takes; the cost of a step is mostly the distinct mart rows it touches. */
+const usualRowsPerStep = 5_000;
 /** To read first what the marts have pays in full steps, unless that is much more than what is added; then not for so many. */
 const plainSteps = 16;
 
-export type FoldDeps = { pool: Database; epoch: number; log: Log; metrics: Metrics; schema?: MartSchema };
+export type FoldDeps = {
+  pool: Database;
+  epoch: number;
+  log: Log;
+  metrics: Metrics;
+  schema?: MartSchema;
+  rowsPerStep?: number;
+};
 
 export function createFold(deps: FoldDeps) {
   const schema = deps.schema ?? 'cdm';
+  const rowsPerStep = deps.rowsPerStep ?? usualRowsPerStep;
   const texts = { plain: foldStatement(schema, false), looking: foldStatement(schema, true) };
   /** Full steps until one looks first again; undefined after one that was not full. */
   let plainLeft: number | undefined;
@@ -98,12 +106,17 @@ export async function countTail(
   return rows[0]!.rows;
 }
 
-/** Where the tail begins: it grows until this is another place. */
-export async function readTailStart(pool: Database): Promise<string> {
-  const { rows } = await pool.query<{ start: string }>({
+/**
+ * Where the tail begins, which it grows from until this is another place, and how many positions of the journal were given
+ * since: about its rows where all of them count, more where some do not, and got without reading any.
+ */
+export async function readTailStart(pool: Database): Promise<{ start: string; positions: number }> {
+  const { rows } = await pool.query<{ start: string; positions: number }>({
     name: 'read-tail-start',
-    text: `select concat_ws(' ', epoch, xid, position) as start from (${slowest('$1')}) as slowest`,
+    text: `
+      select concat_ws(' ', epoch, xid, position) as start, (select last_value from stg.journal_position) - position as positions
+      from (${slowest('$1')}) as slowest`,
     values: [allAwaited],
   });
-  return rows[0]?.start ?? '';
+  return rows[0] ?? { start: '', positions: 0 };
 }

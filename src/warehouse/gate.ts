@@ -9,8 +9,8 @@ export const tailLimit = 20_000;
 const lookAgainMs = 25;
 
 /**
- * Bounds the tail. It is counted once per few thousand documents, not per batch: what was admitted since the
- * last count is subtracted from the room there was. Waiting holds no connection and no transaction.
+ * Bounds the tail. It is looked at once per few thousand documents, not per batch: what was admitted since the
+ * last look is subtracted from the room there was. Waiting holds no connection and no transaction.
  */
 export function createGate(deps: { pool: Database; clock: Clock; metrics: Metrics; limit?: number }) {
   const limit = deps.limit ?? tailLimit;
@@ -23,9 +23,9 @@ export function createGate(deps: { pool: Database; clock: Clock; metrics: Metric
     async admit(documents: number, deadlineMs: number): Promise<boolean> {
       const started = performance.now();
       while (room <= 0) {
-        const start = await readTailStart(deps.pool);
+        const { start, positions } = await readTailStart(deps.pool);
         if (start !== fullFrom) {
-          const tail = await countTail(deps.pool, limit);
+          const tail = positions < limit ? positions : await countTail(deps.pool, limit);
           deps.metrics.tailRows.set(tail);
           if (room > 0) break;
           room = Math.min(limit - tail, limit >> 2);
