@@ -1,5 +1,5 @@
 import { Agent, request } from 'node:http';
-import { benchReceipt } from './receipts.ts';
+import { chainReceipts } from './chain-receipts.ts';
 
 /** Run as a process of its own: node generate-load.ts URL TOKEN CONNECTIONS COUNT PREFIX. Prints {"perSecond"}. */
 const [url, token, connections, count, prefix] = process.argv.slice(2) as [
@@ -28,17 +28,15 @@ function post(body: Buffer): Promise<number> {
   });
 }
 
-/** Tills send what they sell: the receipts of one day, in all places. */
-const openDay = { places: 200, products: 1000, days: 1 };
-let next = 0;
+/** Tills send what they sell: the receipts of one day of a chain. */
+const receipts = chainReceipts(total, 1, prefix);
 const failed: number[] = [];
 const started = performance.now();
 await Promise.all(
   Array.from({ length: Number(connections) }, async () => {
-    while (next < total) {
-      const index = next++;
-      const document = { ...benchReceipt(index, total, openDay), transaction_id: `${prefix}-${index}` };
-      const status = await post(Buffer.from(JSON.stringify(document)));
+    // All take from the same generator, which a loop over it would end.
+    for (let next = receipts.next(); !next.done; next = receipts.next()) {
+      const status = await post(Buffer.from(next.value.document));
       if (status >= 300) failed.push(status);
     }
   }),

@@ -74,10 +74,8 @@ async function measureYear(program: BenchProgram): Promise<void> {
   }
 }
 
-await withProgram(async (program) => {
-  await measurePosts(program, report, settings.posts);
-  await measureLoading(program, report, settings.streamed);
-});
+await withProgram((program) => measurePosts(program, report, settings.posts));
+await withProgram((program) => measureLoading(program, report, settings.streamed));
 await withProgram((program) => measureOrders(program, report, settings.orders));
 await measureVault(report, settings.streamed);
 await withProgram(measureYear);
