@@ -41,6 +41,8 @@ export type Config = ClusterConfig &
     basePath: string;
     migrate: boolean;
     identity: 'source' | 'place';
+    /** Of customers' ids too. */
+    productIdScope: 'chain' | 'place';
     strictTotals: boolean;
     defaultPlace: string;
     defaultCurrency: string;
@@ -188,6 +190,7 @@ export function readConfig(given: Environment = process.env): Config {
     ),
     migrate: flag('MIGRATE', true),
     identity: oneOf('IDENTITY', 'source', ['source', 'place']) as 'source' | 'place',
+    productIdScope: oneOf('PRODUCT_ID_SCOPE', 'chain', ['chain', 'place']) as 'chain' | 'place',
     strictTotals: flag('STRICT_TOTALS', false),
     defaultPlace: readPlace(env, report),
     defaultCurrency: checked('DEFAULT_CURRENCY', 'RUB', isCurrency, 'an ISO 4217 code such as RUB or EUR'),

@@ -94,19 +94,19 @@ export async function openWarehouse(options: WarehouseOptions): Promise<Warehous
     lifecycle.onStop('pool', () => pool.end());
     await bringUpToDate(pool, config, log);
     signal?.throwIfAborted();
-    const { epoch, cluster } = await settleInstallation(pool, config.identity);
+    const { epoch, cluster } = await settleInstallation(pool, config.identity, config.productIdScope);
     await keepPartitions(pool, log, lifecycle);
 
     const reference = createReference({ pool, log });
     await reference.refresh();
     const fold = createFold({ pool, epoch, log, metrics });
-    const { defaultTimeZone } = config;
+    const { defaultTimeZone, erasureKey, productIdScope } = config;
     const customers = createCustomersFollower({
       ...{ pool, epoch, metrics, clock: systemClock, defaultTimeZone },
       tellsCounters: config.kafka !== undefined,
     });
     const followers = options.followers ? startFollowers(pool, fold, customers, options, lifecycle) : [];
-    const erased = await createErasedCustomers({ pool, erasureKey: config.erasureKey });
+    const erased = await createErasedCustomers({ pool, erasureKey, productIdScope });
     const redis = await openRedisData({ pool, connectionString, reference, erased }, options, lifecycle);
     const loader = openLoader({ pool, reference, epoch, erased, redis }, options);
     const gate = createGate({ pool, clock: systemClock, metrics });
@@ -179,10 +179,12 @@ async function openRedisData(
   lifecycle: Lifecycle,
 ): Promise<RedisReference | undefined> {
   if (config.redis === undefined) return undefined;
-  const { defaultTimeZone } = config;
+  const { defaultTimeZone, productIdScope } = config;
   const clock = systemClock;
   const { openRedisReference } = await import('./reference/open-redis-reference.ts');
-  const redis = await openRedisReference(config.redis, { ...opening, log, metrics, clock, defaultTimeZone });
+  const redis = await openRedisReference(config.redis, {
+    ...{ ...opening, log, metrics, clock, defaultTimeZone, productIdScope },
+  });
   lifecycle.onStop('redis', () => redis.close());
   return redis;
 }

@@ -228,7 +228,7 @@ function roomDeps(
   const { pool, reference, parse, epoch, erased } = warehouse;
   const reports = createDailyReports(jobs, config.reportLanguage);
   const store = openDailyStore(warehouse, { config, log, metrics, reports });
-  const { erasureKey, defaultTimeZone } = config;
+  const { erasureKey, defaultTimeZone, productIdScope } = config;
   return {
     ...{
       pool,
@@ -241,6 +241,7 @@ function roomDeps(
       erasureKey,
       store,
       defaultTimeZone,
+      productIdScope,
     },
     ...{ jobs, authenticate, reads, config, log, metrics, clock: systemClock },
   };

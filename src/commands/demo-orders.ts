@@ -29,11 +29,11 @@ export async function loadOrders(program: Program, config: Config, signal: Abort
   const { pool, reference, erased } = warehouse;
   const loaded = await pool.query("select from stg.sale where source = 'order' limit 1");
   if (loaded.rowCount !== 0) return;
-  const { defaultTimeZone } = config;
+  const { defaultTimeZone, productIdScope } = config;
   const out = folderOf(config);
   const ending = localTimeAt(systemClock.nowMs(), defaultTimeZone).slice(0, 19);
   await writeOrders({ out, seed, orders, weeks, ending, withPayments: true });
-  const deps = { pool, reference, erased, jobs, clock: systemClock, defaultTimeZone };
+  const deps = { pool, reference, erased, jobs, clock: systemClock, defaultTimeZone, productIdScope };
   for (const name of ['restaurants', 'users'])
     await importReference(deps, readBytes(path.join(out, `${name}.ndjson`)));
   const rule = { tag, scope: 'total', match: '', metric: 'orders', threshold: regularOrders } as const;

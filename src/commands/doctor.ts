@@ -13,6 +13,7 @@ import type { RedisConfig } from '../reference/redis-client.ts';
 import { countTail } from '../warehouse/fold.ts';
 import { findFoldHolder } from '../warehouse/fold-holder.ts';
 import { tailLimit } from '../warehouse/gate.ts';
+import { findOtherChoices } from '../warehouse/installation.ts';
 import { diagnoseChannels } from './doctor-channels.ts';
 import type { Finding } from './doctor-kafka.ts';
 
@@ -49,7 +50,7 @@ async function diagnose(config: Config): Promise<Finding[]> {
     maximumConnections: 2,
   });
   try {
-    findings.push(...(await diagnoseDatabase(pool)));
+    findings.push(...(await diagnoseDatabase(pool, config)));
     if (config.redis !== undefined) findings.push(await diagnoseRedis(config.redis, pool));
     if (config.databaseReadUrl !== undefined)
       findings.push(await diagnoseReplica(pool, config.databaseReadUrl));
@@ -66,7 +67,7 @@ async function diagnose(config: Config): Promise<Finding[]> {
   return findings;
 }
 
-async function diagnoseDatabase(pool: Database): Promise<Finding[]> {
+async function diagnoseDatabase(pool: Database, config: Config): Promise<Finding[]> {
   const { rows } = await pool.query(
     "select current_setting('server_version') as version, current_setting('fsync') as fsync, current_setting('synchronous_commit') as commit",
   );
@@ -86,6 +87,7 @@ async function diagnoseDatabase(pool: Database): Promise<Finding[]> {
       { level: 'warn', text: `${pending.length} migrations are pending; they run at the next start` },
     ];
   findings.push({ level: 'ok', text: 'migrations: all applied' });
+  for (const text of await findOtherChoices(pool, config)) findings.push({ level: 'fail', text });
   const tail = await countTail(pool, countedTail);
   findings.push({
     level: tail >= tailLimit ? 'warn' : 'ok',

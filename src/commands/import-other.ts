@@ -51,8 +51,8 @@ export async function importReferenceFile(
   const { pool, reference, erased, connectionString, parse, epoch } = warehouse;
   const jobs = await createJobs({ connectionString, log });
   try {
-    const { defaultTimeZone } = config;
-    const deps = { pool, reference, erased, jobs, clock: systemClock, defaultTimeZone };
+    const { defaultTimeZone, productIdScope } = config;
+    const deps = { pool, reference, erased, jobs, clock: systemClock, defaultTimeZone, productIdScope };
     const summary = await importReference(deps, readBytes(file));
     console.log(
       `${file}: ${summary.user} users, ${summary.restaurant} restaurants, ${summary.changed} new or changed`,

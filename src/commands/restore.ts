@@ -13,7 +13,7 @@ async function restore(directory: string): Promise<void> {
   await runTransfer(words, async (transfer) => {
     const { config, log } = transfer;
     const { databaseUrl, dataDir } = config;
-    checkIdentity(readManifest(directory), config);
+    checkChoices(readManifest(directory), config);
     const database = await openDatabase({ databaseUrl, dataDir, log });
     try {
       const manifest = await fillDatabase(database.connectionString, directory, transfer);
@@ -34,13 +34,22 @@ async function auditAll(): Promise<void> {
 }
 
 /** Met before hours of copying, not after. */
-function checkIdentity({ installation }: Manifest, config: Config): void {
-  const { identity } = installation;
-  if (identity === null || identity === config.identity) return;
-  throw new CodedError(
-    'invalid_configuration',
-    `IDENTITY is ${config.identity}, but the backup holds sales told apart by ${identity}; set IDENTITY=${identity}`,
-  );
+function checkChoices({ installation }: Manifest, config: Config): void {
+  const { identity, productIdScope: scope = 'chain' } = installation;
+  if (identity === null) return;
+  const wrong = [
+    ...(identity === config.identity
+      ? []
+      : [
+          `IDENTITY is ${config.identity}, but the backup holds sales told apart by ${identity}; set IDENTITY=${identity}`,
+        ]),
+    ...(scope === config.productIdScope
+      ? []
+      : [
+          `PRODUCT_ID_SCOPE is ${config.productIdScope}, but the backup was made under ${scope}; set PRODUCT_ID_SCOPE=${scope}`,
+        ]),
+  ];
+  if (wrong.length > 0) throw new CodedError('invalid_configuration', wrong.join('; '));
 }
 
 async function fillDatabase(
@@ -76,7 +85,7 @@ export function restoreCommand(): Command {
       'after',
       `
 The database is that of DATABASE_URL, or the embedded one of DATA_DIR, and must hold no data. Tokens are those of
-the backup. ERASURE_KEY, IDENTITY and the other settings must be those that the backup was made under.`,
+the backup. ERASURE_KEY, IDENTITY, PRODUCT_ID_SCOPE and the other settings must be those that the backup was made under.`,
     )
     .action(restore);
 }

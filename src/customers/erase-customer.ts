@@ -3,6 +3,7 @@ import { CodedError } from '../base/errors.ts';
 import { randomId } from '../base/ids.ts';
 import { uuid5 } from '../base/uuid5.ts';
 import type { Jobs } from '../jobs/jobs.ts';
+import { scopedId, scopedIdRule, splitScopedId } from '../sales/id-scope.ts';
 import { customerHash, keyCheck } from './erased-customers.ts';
 import { customersLock } from './follow-customers.ts';
 
@@ -11,6 +12,7 @@ export type EraseDeps = {
   epoch: number;
   jobs: Pick<Jobs, 'enqueue'>;
   erasureKey: string | undefined;
+  productIdScope: 'chain' | 'place';
 };
 
 export type Erasing = { erasure_id: number; job_id: string | null };
@@ -27,7 +29,8 @@ const hideCustomer = `
 
 /**
  * Erases a person: from COMMIT on nothing shows them, and what names them loads without. A job then takes
- * the id out of the journal. Errors: `not_configured` without ERASURE_KEY.
+ * the id out of the journal. Errors: `not_configured` without ERASURE_KEY; `invalid_parameters` for an id of no place
+ * where customers are told apart by it, since nobody would be erased.
  */
 export async function eraseCustomer(deps: EraseDeps, customerId: string): Promise<Erasing> {
   const { erasureKey } = deps;
@@ -36,7 +39,7 @@ export async function eraseCustomer(deps: EraseDeps, customerId: string): Promis
       'not_configured',
       'set ERASURE_KEY to a secret of at least 24 characters and start again: it keeps erased people from coming back with a later document',
     );
-  const randomCustomerId = randomId('erased');
+  const randomCustomerId = randomIdFor(deps, customerId);
   return await inTransaction(deps.pool, async (client) => {
     // 1. No load is under way, and the next ones know of the erasure: they read the version after the lock.
     await client.query('select pg_advisory_xact_lock(7101)');
@@ -58,6 +61,17 @@ export async function eraseCustomer(deps: EraseDeps, customerId: string): Promis
     const jobId = await deps.jobs.enqueue(client, 'erase-customer', { erasure_id: erasureId });
     return { erasure_id: erasureId, job_id: jobId };
   });
+}
+
+/** Of the same place as the person's, so that a document that names it still means the same. */
+function randomIdFor({ productIdScope }: EraseDeps, customerId: string): string {
+  const id = randomId('erased');
+  if (productIdScope === 'chain') return id;
+  const person = splitScopedId(customerId);
+  if (person !== undefined) return scopedId(person.placeId, id);
+  const message = `the id of a customer ${scopedIdRule}`;
+  const errors = [{ pointer: '/params/id', code: 'other_scope', message }];
+  throw new CodedError('invalid_parameters', message, { errors });
 }
 
 async function earlierErasure(client: Client, hash: Buffer): Promise<Erasing> {

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { Database } from '../base/db.ts';
 import { CodedError } from '../base/errors.ts';
+import { type ProductIdScope, scopedId } from '../sales/id-scope.ts';
 import type { Incoming } from '../sales/sale.ts';
 import { redactBody } from './redact-document.ts';
 
@@ -20,18 +21,25 @@ const readErased = `
  * The people who were erased, as of a version of the reference history: an erasure raises it under the lock
  * that loads share, so a load that uses the version knows of everyone erased before.
  */
-export async function createErasedCustomers(deps: { pool: Database; erasureKey: string | undefined }) {
+export async function createErasedCustomers(deps: {
+  pool: Database;
+  erasureKey: string | undefined;
+  productIdScope: ProductIdScope;
+}) {
   let version = -1;
   let hashes = new Set<string>();
 
   const isErased = (customerId: string) =>
     hashes.has(customerHash(deps.erasureKey!, customerId).toString('latin1'));
 
+  const isErasedAt = (placeId: string) => (id: string) => isErased(scopedId(placeId, id));
+
   function withoutErased(arrival: Incoming): Incoming {
     const customerId = arrival.sale?.customerId;
     if (arrival.sale !== undefined && (customerId === undefined || !isErased(customerId))) return arrival;
     // What is no sale may name a person all the same.
-    const body = redactBody(arrival.body, isErased, undefined);
+    const isPerson = deps.productIdScope === 'place' ? isErasedAt(placeOf(arrival)) : isErased;
+    const body = redactBody(arrival.body, isPerson, undefined);
     if (body === undefined) return arrival;
     const redacted = { ...arrival, body, originalBody: arrival.originalBody ?? arrival.body };
     if (arrival.sale === undefined) return redacted;
@@ -56,6 +64,12 @@ export async function createErasedCustomers(deps: { pool: Database; erasureKey: 
   };
   await erased.refresh();
   return erased;
+}
+
+/** Whose customers a document names. */
+function placeOf(arrival: Incoming): string {
+  if (arrival.sale !== undefined) return arrival.sale.placeId;
+  return arrival.placeId ?? arrival.resolved.placeId;
 }
 
 function checkKey(erasureKey: string | undefined, hashes: readonly Buffer[]): void {

@@ -4,13 +4,18 @@ import { uuid5 } from '../base/uuid5.ts';
 import type { JobContext, Jobs } from '../jobs/jobs.ts';
 import { canonicalHash } from '../sales/canonical-hash.ts';
 import type { Contribution } from '../sales/contribution.ts';
+import { splitScopedId } from '../sales/id-scope.ts';
 import { customersLock } from './follow-customers.ts';
 import { redactBody } from './redact-document.ts';
 
 export type RewriteDeps = { pool: Database; epoch: number };
-type Person = { erasure_id: number; customer_id: string; random_id: string };
+type Erased = { erasure_id: number; customer_id: string; random_id: string };
+/** With the ids as documents write them, and the place whose documents those are; undefined: those of every place. */
+type Person = Erased & { written: string; writtenRandom: string; placeId: string | undefined };
 type Row = {
   position: number;
+  version: string | null;
+  place_id: string | null;
   source_id: string | null;
   document: Buffer | null;
   contributions: Contribution[] | null;
@@ -38,9 +43,9 @@ const lockSales = `
   select from stg.sale where source_id = any($1::text[]) order by source_id, source, place_scope for update`;
 
 const readRows = `
-  select position, source_id, document, contributions from stg.journal where source_id = any($1::text[])
+  select position, source_id, version, place_id, document, contributions from stg.journal where source_id = any($1::text[])
   union
-  select position, source_id, document, contributions from stg.journal where position = any($2::int8[])`;
+  select position, source_id, version, place_id, document, contributions from stg.journal where position = any($2::int8[])`;
 
 const writeRows = `
   update stg.journal as j set document = i.document, contributions = i.contributions
@@ -72,12 +77,12 @@ async function rewriteJournal(
   erasureId: number,
   context?: Pick<JobContext, 'signal' | 'report'>,
 ): Promise<{ rows: number }> {
-  const { rows: people } = await deps.pool.query<Person>({
+  const { rows: people } = await deps.pool.query<Erased>({
     text: 'select erasure_id, customer_id, random_id from ops.erased_customer where erasure_id = $1 and done_at is null',
     values: [erasureId],
   });
-  const person = people[0];
-  if (person === undefined) return { rows: 0 };
+  if (people[0] === undefined) return { rows: 0 };
+  const person = personOf(people[0]);
   let rewritten = 0;
   for (let after = 0; ; ) {
     context?.signal.throwIfAborted();
@@ -89,8 +94,8 @@ async function rewriteJournal(
       values: [
         after,
         last,
-        Buffer.from(JSON.stringify(person.customer_id)),
-        Buffer.from(escaped(person.customer_id)),
+        Buffer.from(JSON.stringify(person.written)),
+        Buffer.from(escaped(person.written)),
         person.customer_id,
       ],
     });
@@ -151,21 +156,38 @@ async function rewriteOnce(
   return changed.length;
 }
 
+/** A random id that names a place tells that customers are told apart by it; without a place it has no colon. */
+function personOf(erased: Erased): Person {
+  const random = splitScopedId(erased.random_id);
+  if (random === undefined)
+    return { ...erased, written: erased.customer_id, writtenRandom: erased.random_id, placeId: undefined };
+  const written = splitScopedId(erased.customer_id)!.id;
+  return { ...erased, written, writtenRandom: random.id, placeId: random.placeId };
+}
+
+/** What is no sale may have been filed under another place than it names. */
+function isOfPlace(row: Row, { placeId }: Person): boolean {
+  if (placeId === undefined || row.place_id === placeId) return true;
+  return row.version === null && row.document?.includes(JSON.stringify(placeId)) === true;
+}
+
 /** The row as it is to be; undefined where it does not name the person. */
 function rewritten(row: Row, person: Person): (Row & { hash: Buffer | null }) | undefined {
-  const isPerson = (id: string) => id === person.customer_id;
+  const isHere = isOfPlace(row, person);
+  const isPerson = (id: string) => isHere && id === person.written;
   const names = row.contributions?.some((one) => one.customer === person.customer_id) ?? false;
   const contributions =
     row.contributions?.map((one) =>
       one.customer === person.customer_id ? { ...one, customer: person.random_id } : one,
     ) ?? null;
-  const body = row.document === null ? undefined : redactBody(row.document, isPerson, person.random_id);
+  const body = row.document === null ? undefined : redactBody(row.document, isPerson, person.writtenRandom);
   if (body !== undefined)
     return { ...row, contributions, document: body, hash: canonicalHash(row.document!) };
   if (
     row.document !== null &&
+    isHere &&
     !isJson(row.document) &&
-    row.document.includes(JSON.stringify(person.customer_id))
+    row.document.includes(JSON.stringify(person.written))
   )
     return { ...row, contributions, document: null, hash: null };
   return names ? { ...row, contributions, hash: null } : undefined;

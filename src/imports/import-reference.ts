@@ -3,6 +3,7 @@ import { Compile } from 'typebox/compile';
 import { badText } from '../http/bad-text.ts';
 import { catalogueDescriptions } from '../reference/catalogue-schemas.ts';
 import { type CatalogueDeps, type CatalogueEntry, changeCatalogue } from '../reference/change-catalogue.ts';
+import { scopeProblem } from '../reference/scope-entries.ts';
 import { idField } from '../sales/document-fields.ts';
 import { splitLines } from './read-lines.ts';
 
@@ -45,6 +46,13 @@ export function readReferenceLine(bytes: Buffer): { kind: Kind; entry: Catalogue
   return { kind, entry: { id: _id as string, fields, ...from } };
 }
 
+type ReadLine = ReturnType<typeof readReferenceLine>;
+
+function checked({ productIdScope }: CatalogueDeps, read: ReadLine): ReadLine {
+  if (productIdScope === 'chain' || typeof read === 'string') return read;
+  return scopeProblem(read.kind, read.entry) ?? read;
+}
+
 /**
  * Users and restaurants from NDJSON: a line with a `menu` is a restaurant. Of two lines of one id the later
  * holds. A second run changes nothing.
@@ -65,7 +73,7 @@ export async function importReference(
   for await (const lines of splitLines(input)) {
     for (const { line, bytes } of lines) {
       if (bytes.every((byte) => byte <= 0x20)) continue;
-      const read = readReferenceLine(bytes);
+      const read = checked(deps, readReferenceLine(bytes));
       if (typeof read === 'string') {
         summary.rejected.push({ line, reason: read });
         continue;

@@ -1,18 +1,23 @@
-import { maximumIdBytes } from '../base/ids.ts';
+import { isId, maximumIdBytes } from '../base/ids.ts';
 import { currencyDigits, lineAmount, maximumAmountMinor, parseAmount, parseQuantity } from '../base/money.ts';
 import type { DailyLine, DailyProblem } from '../sales/daily-file.ts';
+import { scopedId, scopedLengthRule } from '../sales/id-scope.ts';
 import { quoteText } from './quote-text.ts';
 import { type FieldName, fieldNames, type RawProduct } from './read-daily-xml.ts';
 
 const maximumIdCharacters = 256;
 const maximumNameCharacters = 1_000;
 
-/** One product as a line of the file, or everything that is wrong with it; amounts are in `currency`. */
+/**
+ * One product as a line of the file, or everything that is wrong with it; amounts are in `currency`. With `placeId`
+ * its id is one of that place.
+ */
 export function readProduct(
   raw: RawProduct,
   currency: string,
+  placeId: string | undefined,
 ): { line: DailyLine } | { problems: DailyProblem[] } {
-  const reader = new ProductReader(raw, currency);
+  const reader = new ProductReader(raw, currency, placeId);
   const line = reader.read();
   return reader.problems.length === 0 ? { line } : { problems: reader.problems };
 }
@@ -21,16 +26,18 @@ class ProductReader {
   readonly problems: DailyProblem[] = [];
   private readonly raw: RawProduct;
   private readonly currency: string;
+  private readonly placeId: string | undefined;
 
-  constructor(raw: RawProduct, currency: string) {
+  constructor(raw: RawProduct, currency: string, placeId: string | undefined) {
     this.raw = raw;
     this.currency = currency;
+    this.placeId = placeId;
   }
 
   read(): DailyLine {
     for (const name of fieldNames)
       if (this.raw.repeated.has(name)) this.problem(name, 'repeated', `<${name}> stands more than once`);
-    const productId = this.id('id');
+    const productId = this.scoped(this.id('id'));
     const name = this.name();
     const quantityMilli = this.quantity();
     const priceMinor = this.price();
@@ -56,6 +63,13 @@ class ProductReader {
       this.problem(name, 'too_long', message);
     }
     return text;
+  }
+
+  private scoped(id: string): string {
+    if (this.placeId === undefined || id === '') return id;
+    const scoped = scopedId(this.placeId, id);
+    if (!isId(scoped)) this.problem('id', 'too_long', `<id> ${scopedLengthRule}`);
+    return scoped;
   }
 
   private name(): string {

@@ -21,7 +21,7 @@ import { RefusedXml } from './refused-xml.ts';
 
 export type DailyReadingDeps = {
   current: ReferenceSnapshot;
-  config: Pick<Config, 'maximumFutureHours' | 'minimumDate'>;
+  config: Pick<Config, 'maximumFutureHours' | 'minimumDate' | 'productIdScope'>;
   clock: Clock;
 };
 
@@ -171,7 +171,8 @@ export class DailyReading {
       const message = `the file holds more than ${maximumProducts} products`;
       throw new RefusedXml('too_many_products', message, raw.line, '/products');
     }
-    const read = readProduct(raw, this.currency);
+    const scope = this.deps.config.productIdScope === 'place' ? this.placeId : undefined;
+    const read = readProduct(raw, this.currency, scope);
     if ('problems' in read) {
       this.badProducts++;
       for (const problem of read.problems) this.problem(problem);

@@ -19,7 +19,7 @@ import { createXmlDecoder } from './xml-encoding.ts';
 export type DailyDeps = {
   store: DailyStore;
   reference: Reference;
-  config: Pick<Config, 'maximumFutureHours' | 'minimumDate' | 'intakeTimeoutMs'>;
+  config: Pick<Config, 'maximumFutureHours' | 'minimumDate' | 'productIdScope' | 'intakeTimeoutMs'>;
   clock: Clock;
   /** Of a file with gzip undone; 256 MiB where not given. */
   maximumBytes?: number;

@@ -3,11 +3,12 @@ import type { ReferenceSnapshot } from '../reference/reference.ts';
 import type { Arrival, Incoming, Source } from '../sales/sale.ts';
 import { parseOrder } from './orders.ts';
 import { parseReceipt } from './receipts.ts';
+import { scopeIds } from './scope-ids.ts';
 import { parseTransaction } from './transactions.ts';
 
 export type ParseContext = {
   current: ReferenceSnapshot;
-  config: Pick<Config, 'strictTotals' | 'maximumFutureHours' | 'minimumDate'>;
+  config: Pick<Config, 'strictTotals' | 'maximumFutureHours' | 'minimumDate' | 'productIdScope'>;
   /**
    * The document was accepted before and is only computed anew: what depends on settings (strict totals,
    * the range of times) is not asked again, so that a changed setting undoes no sale.
@@ -23,8 +24,10 @@ const parsers: Partial<Record<Source, (arrival: Arrival, context: ParseContext) 
 
 /** The one way from bytes to a sale: for HTTP, import, replay, re-attribution and rebuild alike. */
 export function parseDocument(arrival: Arrival, context: ParseContext): Incoming {
-  const incoming = parseBySource(arrival, context);
-  incoming.referenceVersion = context.current.version;
+  const { config, current, accepted = false } = context;
+  const parsed = parseBySource(arrival, context);
+  const incoming = config.productIdScope === 'place' ? scopeIds(parsed, accepted) : parsed;
+  incoming.referenceVersion = current.version;
   return incoming;
 }
 

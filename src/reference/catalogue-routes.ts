@@ -5,6 +5,7 @@ import { idField } from '../sales/document-fields.ts';
 import { type CatalogueDescription, catalogueDescriptions } from './catalogue-schemas.ts';
 import { type CatalogueDeps, type CatalogueEntry, changeCatalogue } from './change-catalogue.ts';
 import { readCatalogue, readCatalogueItem } from './read-catalogue.ts';
+import { writtenMenu } from './scope-entries.ts';
 
 const bulkEntries = 100_000;
 const bulkBytes = 64 * 1024 * 1024;
@@ -38,7 +39,16 @@ function shapes({ idName, fields, example }: CatalogueDescription) {
   return { item, given, entry };
 }
 
-function registerReads(app: App, { pool }: CatalogueDeps, description: CatalogueDescription): void {
+type Fields = Record<string, unknown>;
+
+const shownBy =
+  ({ productIdScope }: CatalogueDeps) =>
+  (fields: Fields): Fields =>
+    productIdScope === 'place' ? writtenMenu(fields) : fields;
+
+function registerReads(app: App, deps: CatalogueDeps, description: CatalogueDescription): void {
+  const { pool } = deps;
+  const shown = shownBy(deps);
   const { kind, path, tag, idName, one, example } = description;
   const { item } = shapes(description);
   app.get(path, {
@@ -61,7 +71,7 @@ function registerReads(app: App, { pool }: CatalogueDeps, description: Catalogue
       const { cursor, limit = 100 } = request.query as { cursor?: string; limit?: number };
       const page = cursor === undefined ? {} : { after: cursor };
       const items = await readCatalogue(pool, kind, { limit: limit + 1, ...page });
-      const results = items.slice(0, limit).map(({ id, fields }) => ({ [idName]: id, ...fields }));
+      const results = items.slice(0, limit).map(({ id, fields }) => ({ [idName]: id, ...shown(fields) }));
       return { results, next_cursor: items.length > limit ? items[limit - 1]!.id : null };
     },
   });
@@ -97,12 +107,13 @@ function registerReads(app: App, { pool }: CatalogueDeps, description: Catalogue
       const { id } = request.params as { id: string };
       const found = await readCatalogueItem(pool, kind, id);
       if (found === undefined) throw new CodedError('not_found', `there is no ${kind} ${id}`);
-      return { [idName]: found.id, ...found.fields, history: found.history };
+      const history = found.history.map((change) => ({ ...change, fields: shown(change.fields) }));
+      return { [idName]: found.id, ...shown(found.fields), history };
     },
   });
 }
 
-type Given = Record<string, unknown> & { since?: string };
+type Given = Fields & { since?: string };
 
 /** `_id` and `since` say which entry and from when; everything else is what it says. */
 function entryOf(id: string, idName: string, given: Given): CatalogueEntry {
@@ -139,7 +150,7 @@ function registerChanges(app: App, deps: CatalogueDeps, description: CatalogueDe
       const options = { pointerOf: () => '/body', ...(tokenId === undefined ? {} : { tokenId }) };
       const changed = await changeCatalogue(deps, kind, [entryOf(id, idName, body)], options);
       const now = await readCatalogueItem(deps.pool, kind, id);
-      return { [idName]: id, ...now!.fields, ...changed };
+      return { [idName]: id, ...shownBy(deps)(now!.fields), ...changed };
     },
   });
   app.post(`${path}bulk`, {

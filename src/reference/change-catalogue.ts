@@ -6,6 +6,7 @@ import { localTimeAt } from '../base/time.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { MenuItem } from './catalogue-history.ts';
 import type { Reference } from './reference.ts';
+import { scopeMenu, scopeProblem } from './scope-entries.ts';
 import { isWritten, sinceRule, writtenSince } from './since.ts';
 
 export type CatalogueKind = 'product' | 'user' | 'restaurant';
@@ -18,6 +19,7 @@ export type CatalogueDeps = {
   jobs: Pick<Jobs, 'enqueue'>;
   clock: Clock;
   defaultTimeZone: string;
+  productIdScope: 'chain' | 'place';
   /** People who were erased: nothing is kept about them. */
   erased: { refresh(): Promise<void>; isErased(customerId: string): boolean };
 };
@@ -73,10 +75,11 @@ type Changed = { id: string; since: string | null; given: Record<string, unknown
 export async function changeCatalogue(
   deps: CatalogueDeps,
   kind: CatalogueKind,
-  entries: readonly CatalogueEntry[],
+  given: readonly CatalogueEntry[],
   options: { tokenId?: string; pointerOf: (index: number) => string },
 ): Promise<ChangedCatalogue> {
-  refuseWrong(entries, options.pointerOf);
+  refuseWrong(given, options.pointerOf);
+  const entries = deps.productIdScope === 'place' ? scoped(kind, given, options.pointerOf) : given;
   const now = localTimeAt(deps.clock.nowMs(), deps.defaultTimeZone).slice(0, 19);
   const result = await inTransaction(deps.pool, async (client) => {
     // 1. Waits for the loads that use the version there is; none starts before our COMMIT.
@@ -200,6 +203,19 @@ async function refuseErased(
     erased.isErased(id) ? [{ pointer: pointerOf(index), code: 'erased_person', message }] : [],
   );
   if (errors.length > 0) throw new CodedError('invalid_parameters', message, { errors });
+}
+
+function scoped(
+  kind: CatalogueKind,
+  entries: readonly CatalogueEntry[],
+  pointerOf: (index: number) => string,
+): CatalogueEntry[] {
+  const errors = entries.flatMap((entry, index) => {
+    const message = scopeProblem(kind, entry);
+    return message === undefined ? [] : [{ pointer: pointerOf(index), code: 'other_scope', message }];
+  });
+  if (errors.length > 0) throw new CodedError('invalid_parameters', errors[0]!.message, { errors });
+  return entries.map(scopeMenu);
 }
 
 function refuseWrong(entries: readonly CatalogueEntry[], pointerOf: (index: number) => string): void {

@@ -3,10 +3,12 @@ import { binaryColumn, blamesDocument } from '../base/db.ts';
 import { CodedError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { type Metrics, observeStage } from '../base/metrics.ts';
+import { splitScopedId } from '../sales/id-scope.ts';
 import type { Incoming } from '../sales/sale.ts';
 import { type CatalogueDeps, type CatalogueEntry, changeCatalogue } from './change-catalogue.ts';
 import type { RedisClient } from './redis-client.ts';
-import { readRedisEntry, type WantedKind } from './redis-entries.ts';
+import { type RedisEntry, readRedisEntry, type WantedKind } from './redis-entries.ts';
+import { scopeMenu, scopeProblem } from './scope-entries.ts';
 import { createWantedList, type Wanted } from './wanted-references.ts';
 
 export type RedisReferenceDeps = CatalogueDeps & {
@@ -41,6 +43,7 @@ type Fields = Record<string, unknown>;
  */
 export function createRedisReference(deps: RedisReferenceDeps) {
   const { redis, pool, metrics, clock, erased } = deps;
+  const isScoped = deps.productIdScope === 'place';
   const ageMs = deps.ageMs ?? usualAgeMs;
   const wantedList = createWantedList(pool);
   /** Until when nothing is asked about a key. */
@@ -70,17 +73,25 @@ export function createRedisReference(deps: RedisReferenceDeps) {
     return [...found.values()];
   }
 
+  /** Redis knows a user of every place by the id that orders name. */
+  const redisKey = ({ kind, id }: Wanted) =>
+    isScoped && kind === 'user' ? (splitScopedId(id)?.id ?? id) : id;
+
+  function readEntry(one: Wanted, text: string): RedisEntry {
+    const entry = readRedisEntry(one.kind, redisKey(one), text);
+    if (!isScoped || 'problem' in entry) return entry;
+    const problem = scopeProblem(one.kind, { id: one.id, fields: entry.fields });
+    return problem === undefined ? entry : { problem };
+  }
+
   /** The entries that Redis has, and what it has not or not in a form that can be used. */
   async function readEntries(list: readonly Wanted[], timeoutMs: number) {
-    const texts = await redis.read(
-      list.map(({ id }) => id),
-      timeoutMs,
-    );
+    const texts = await redis.read(list.map(redisKey), timeoutMs);
     const found = new Map<Wanted, Fields>();
     const missing: Wanted[] = [];
     for (const [index, one] of list.entries()) {
       const text = texts[index];
-      const entry = typeof text === 'string' ? readRedisEntry(one.kind, one.id, text) : undefined;
+      const entry = typeof text === 'string' ? readEntry(one, text) : undefined;
       const result = entry === undefined ? 'missing' : 'problem' in entry ? 'invalid' : 'found';
       metrics.referenceLookups.inc({ result });
       if (entry !== undefined && 'fields' in entry) found.set(one, entry.fields);
@@ -109,8 +120,9 @@ export function createRedisReference(deps: RedisReferenceDeps) {
   /** Puts into the history what differs from what is known there; answers what it would not take. */
   async function enter(found: ReadonlyMap<Wanted, Fields>, known: Map<string, Fields>): Promise<Wanted[]> {
     const refused: Wanted[] = [];
-    const changed = [...found].filter(([one, fields]) => {
+    const changed = [...found].filter(([one, given]) => {
       const before = known.get(keyOf(one));
+      const fields = isScoped ? scopeMenu({ id: one.id, fields: given }).fields : given;
       return before === undefined || !isDeepStrictEqual({ ...before, ...fields }, before);
     });
     for (const kind of kinds) {

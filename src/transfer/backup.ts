@@ -22,8 +22,10 @@ const beginSnapshot =
   "begin isolation level repeatable read read only; set local transaction_timeout = 0; set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0; set local tcp_user_timeout = 0; set local lock_timeout = '60s'";
 const tableGone = '42P01';
 
+// A database before its upgrade has no scope yet.
 const readState = `
-  select now() as taken_at, current_setting('server_version') as postgres, i.epoch, i.system_identifier::text as system_identifier, i.identity
+  select now() as taken_at, current_setting('server_version') as postgres, i.epoch, i.system_identifier::text as system_identifier, i.identity,
+    coalesce(to_jsonb(i)->>'product_id_scope', 'chain') as product_id_scope
   from ops.installation as i`;
 const readApplied = 'select number, name, checksum from ops.migration order by number';
 
@@ -112,6 +114,7 @@ async function writeAll(
       epoch: state.epoch,
       systemIdentifier: state.system_identifier,
       identity: state.identity,
+      productIdScope: state.product_id_scope,
     },
     migrations: migrations.rows,
     tables: backedUp,

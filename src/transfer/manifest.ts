@@ -14,7 +14,13 @@ export type Manifest = {
   /** When its snapshot was taken, RFC 3339: what was committed before is in it, nothing else. */
   takenAt: string;
   postgres: string;
-  installation: { epoch: number; systemIdentifier: string; identity: string | null };
+  installation: {
+    epoch: number;
+    systemIdentifier: string;
+    identity: string | null;
+    /** Not in backups of older programs, which knew `chain` alone. */
+    productIdScope?: string;
+  };
   migrations: AppliedMigration[];
   tables: BackedUpTable[];
   partitions: Partition[];

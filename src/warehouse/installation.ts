@@ -1,6 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Database, inTransaction, sqlState } from '../base/db.ts';
+import { type Database, inTransaction, type Queryable, sqlState } from '../base/db.ts';
 import { CodedError } from '../base/errors.ts';
+import type { ProductIdScope } from '../sales/id-scope.ts';
+
+// Ids are kept of sales, of what was said about products, users and menus, and of people who were erased.
+const readChoices = `
+  select i.identity, i.product_id_scope as "productIdScope", s.found as "hasSales",
+    s.found or exists (select from ops.reference) or exists (select from ops.erased_customer) as "hasIds"
+  from ops.installation as i, (select exists (select from stg.sale) as found) as s`;
+
+/** What is chosen for good before there is any data: see .env.example. */
+export type Choices = { identity: 'source' | 'place'; productIdScope: ProductIdScope };
 
 export type Installation = {
   epoch: number;
@@ -10,12 +20,14 @@ export type Installation = {
 };
 
 /**
- * Settles what belongs to this database for good: the epoch, which rises when the data finds itself on
- * another cluster (transaction ids start over there), and how sales are told apart, chosen before the first.
+ * Settles what belongs to this database for good: the epoch, which rises when the data finds itself on another
+ * cluster (transaction ids start over there), how sales are told apart, chosen before the first, and whose ids those
+ * of products and customers are, chosen before any is kept.
  */
 export async function settleInstallation(
   pool: Database,
-  identity: 'source' | 'place',
+  identity: Choices['identity'],
+  productIdScope: ProductIdScope = 'chain',
 ): Promise<Installation> {
   return await inTransaction(pool, async (client) => {
     await client.query('select pg_advisory_xact_lock(7100)');
@@ -32,18 +44,35 @@ export async function settleInstallation(
       text: `update ops.installation set epoch = epoch + 1, system_identifier = $1 where system_identifier <> $1`,
       values: [cluster],
     });
-    const sales = await client.query('select exists (select from stg.sale) as found');
-    if (!sales.rows[0].found)
-      await client.query({ text: 'update ops.installation set identity = $1', values: [identity] });
-    const { rows } = await client.query('select epoch, identity from ops.installation');
-    if (rows[0].identity !== identity) {
-      throw new CodedError(
-        'invalid_configuration',
-        `IDENTITY is ${identity}, but this database holds sales told apart by ${rows[0].identity}; set IDENTITY=${rows[0].identity}`,
-      );
-    }
+    const wrong = await findOtherChoices(client, { identity, productIdScope });
+    if (wrong.length > 0) throw new CodedError('invalid_configuration', wrong.join('; '));
+    await client.query({
+      text: `update ops.installation set identity = $1, product_id_scope = $2
+        where (identity, product_id_scope) is distinct from ($1, $2)`,
+      values: [identity, productIdScope],
+    });
+    const { rows } = await client.query('select epoch from ops.installation');
     return { epoch: rows[0].epoch, identity, cluster: control.rows[0].installation };
   });
+}
+
+/** What is configured otherwise than the data was made under, each with what to set. */
+export async function findOtherChoices(pool: Queryable, wanted: Choices): Promise<string[]> {
+  const { rows } = await pool.query<Choices & { hasSales: boolean; hasIds: boolean }>(readChoices);
+  const kept = rows[0];
+  const wrong: string[] = [];
+  if (kept?.hasSales && kept.identity !== wanted.identity)
+    wrong.push(
+      `IDENTITY is ${wanted.identity}, but this database holds sales told apart by ${kept.identity}; set IDENTITY=${kept.identity}`,
+    );
+  if (kept?.hasIds && kept.productIdScope !== wanted.productIdScope) {
+    const held =
+      kept.productIdScope === 'place' ? 'of each place by itself' : 'that mean the same everywhere';
+    wrong.push(
+      `PRODUCT_ID_SCOPE is ${wanted.productIdScope}, but this database holds ids of products and customers ${held}; set PRODUCT_ID_SCOPE=${kept.productIdScope}`,
+    );
+  }
+  return wrong;
 }
 
 /**

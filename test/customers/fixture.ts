@@ -22,7 +22,10 @@ export async function createCustomersFixture(now: string) {
   await ensurePartitions(pool, Date.now());
   const reference = createReference({ pool, log });
   await reference.refresh();
-  const config = { strictTotals: false, maximumFutureHours: 48, minimumDate: '2000-01-01' };
+  const config = {
+    ...{ strictTotals: false, maximumFutureHours: 48, minimumDate: '2000-01-01' },
+    productIdScope: 'chain' as const,
+  };
   const parse: LoaderDeps['parse'] = (arrival, snapshot) =>
     parseDocument(arrival, { current: snapshot, config });
   const loader = createLoader({ pool, reference, epoch, identity: 'source', parse, log, metrics });

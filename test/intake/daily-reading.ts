@@ -20,10 +20,11 @@ export async function readDaily(
     pieceBytes?: number;
     maximumBytes?: number;
     places?: Parameters<typeof snapshotOf>[0];
+    productIdScope?: 'chain' | 'place';
   } = {},
 ): Promise<ReadDaily> {
   const whole = Buffer.from(body as string);
-  const { pieceBytes = whole.length || 1, places, maximumBytes, ...more } = options;
+  const { pieceBytes = whole.length || 1, places, maximumBytes, productIdScope, ...more } = options;
   const read: ReadDaily = {
     outcome: undefined as never,
     file: undefined,
@@ -61,7 +62,12 @@ export async function readDaily(
         }),
       },
       reference: { current: () => current, refresh: async () => current },
-      config: { maximumFutureHours: 48, minimumDate: '2000-01-01', intakeTimeoutMs: 1000 },
+      config: {
+        maximumFutureHours: 48,
+        minimumDate: '2000-01-01',
+        productIdScope: productIdScope ?? 'chain',
+        intakeTimeoutMs: 1000,
+      },
       clock: { nowMs: () => arrivedAtMs },
       ...(maximumBytes === undefined ? {} : { maximumBytes }),
     },

@@ -26,7 +26,13 @@ export function contextOf(
   const { places, accepted, ...config } = changes;
   return {
     current: snapshotOf(places),
-    config: { strictTotals: false, maximumFutureHours: 48, minimumDate: '2000-01-01', ...config },
+    config: {
+      strictTotals: false,
+      maximumFutureHours: 48,
+      minimumDate: '2000-01-01',
+      productIdScope: 'chain',
+      ...config,
+    },
     ...(accepted === undefined ? {} : { accepted }),
   };
 }

@@ -224,6 +224,7 @@ test('a changed menu is seen once the last answer is old', { skip }, async () =>
   const { pool, reference, erased } = tested.program.warehouse;
   const looked = createRedisReference({
     ...{ pool, reference, erased, jobs: tested.program.jobs, defaultTimeZone: 'UTC' },
+    productIdScope: 'chain',
     clock: { nowMs: () => nowMs },
     metrics: createMetrics(),
     log: createLog('silent'),

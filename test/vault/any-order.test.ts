@@ -98,7 +98,10 @@ const current = async (run: string, from = 'dds.v_sale_line_current') => {
 function followerDeps(): VaultDeps {
   const { pool, epoch } = fixture;
   const log = createLog('silent');
-  const config = { strictTotals: false, maximumFutureHours: 48, minimumDate: '2000-01-01' };
+  const config = {
+    ...{ strictTotals: false, maximumFutureHours: 48, minimumDate: '2000-01-01' },
+    productIdScope: 'chain' as const,
+  };
   return {
     ...{ pool, epoch, identity: 'source', log, metrics: createMetrics() },
     reference: createReference({ pool, log }),

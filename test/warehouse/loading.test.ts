@@ -33,7 +33,10 @@ before(async () => {
   const reference = createReference({ pool, log });
   await reference.refresh();
   customers = createCustomersFollower({ pool, epoch, metrics, clock: systemClock, defaultTimeZone: 'UTC' });
-  const config = { strictTotals: false, maximumFutureHours: 48, minimumDate: '2000-01-01' };
+  const config = {
+    ...{ strictTotals: false, maximumFutureHours: 48, minimumDate: '2000-01-01' },
+    productIdScope: 'chain' as const,
+  };
   reparse = (arrival, snapshot) => parseDocument(arrival, { current: snapshot, config });
   loader = createLoader({ pool, reference, epoch, identity: 'source', parse: reparse, log, metrics });
   fold = createFold({ pool, epoch, log, metrics });
