@@ -216,6 +216,47 @@ test('an erased person is neither asked about nor wanted', { skip }, async () =>
   assert.equal(await names('customer', user), undefined);
 });
 
+test('where places number their own, Redis is asked by the id that an order names', { skip }, async () => {
+  const [restaurant, user, dish] = [fresh('r'), fresh('u'), fresh('d')];
+  const { pool, reference, erased } = tested.program.warehouse;
+  const asked: string[] = [];
+  let nowMs = systemClock.nowMs();
+  const menu = [{ _id: dish, name: 'Уха', category: 'Супы' }];
+  const known: Record<string, unknown> = { [restaurant]: { name: 'R', menu }, [user]: { name: 'Иван' } };
+  const looked = createRedisReference({
+    ...{ pool, reference, erased, jobs: tested.program.jobs, defaultTimeZone: 'UTC' },
+    productIdScope: 'place',
+    clock: { nowMs: () => nowMs },
+    metrics: createMetrics(),
+    log: createLog('silent'),
+    redis: {
+      isUp: () => true,
+      read: async (keys) => {
+        asked.push(...keys);
+        return keys.map((key) => (known[key] === undefined ? null : JSON.stringify(known[key])));
+      },
+      settled: async () => {},
+      close: async () => {},
+    },
+  });
+  const customerId = `${restaurant}:${user}`;
+  const batch = [{ sale: { source: 'order', placeId: restaurant, customerId } }] as unknown as Incoming[];
+  await looked.prepare(batch);
+  assert.deepEqual(asked, [restaurant, user]);
+  assert.equal(await names('customer', customerId), 'Иван');
+  assert.equal(await names('product', `${restaurant}:${dish}`), 'Уха');
+  // The same answer again is no change.
+  nowMs += 60_000;
+  await looked.prepare(batch);
+  const changes = "select count(*) as n from ops.reference_change where kind = 'restaurant' and id = $1";
+  assert.equal((await pool.query(changes, [restaurant])).rows[0].n, 1);
+  // A menu that cannot be kept keeps no order from loading.
+  const long = 'r'.repeat(250);
+  known[long] = { menu: [{ _id: 'a dish', category: 'c' }] };
+  await looked.prepare([{ sale: { source: 'order', placeId: long } }] as unknown as Incoming[]);
+  assert.equal((await pool.query(changes, [long])).rows[0].n, 0);
+});
+
 test('a changed menu is seen once the last answer is old', { skip }, async () => {
   const [restaurant, user, dish] = [fresh('r'), fresh('u'), fresh('d')];
   const texts = new Map<string, string>();
