@@ -33,7 +33,8 @@ const endOfPage = `
 const findRows = `
   select position, source_id from stg.journal
   where position > $1 and position <= $2
-    and (position($3::bytea in document) > 0 or position($4::bytea in document) > 0
+    and (($6::text is null or place_id = $6 or version is null)
+        and (position($3::bytea in document) > 0 or position($4::bytea in document) > 0)
       or jsonb_path_exists(contributions, '$[*] ? (@.customer == $id)', jsonb_build_object('id', $5::text)))
   order by position`;
 
@@ -97,6 +98,7 @@ async function rewriteJournal(
         Buffer.from(JSON.stringify(person.written)),
         Buffer.from(escaped(person.written)),
         person.customer_id,
+        person.placeId ?? null,
       ],
     });
     for (let from = 0; from < found.rows.length; from += rowsPerStep)

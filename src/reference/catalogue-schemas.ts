@@ -25,6 +25,8 @@ export type CatalogueDescription = {
   effect: string;
 };
 
+const scoped = ' Under PRODUCT_ID_SCOPE=place the id is <place_id>:<id>, as every answer shows it.';
+
 export const catalogueDescriptions: readonly CatalogueDescription[] = [
   {
     kind: 'product',
@@ -34,7 +36,7 @@ export const catalogueDescriptions: readonly CatalogueDescription[] = [
     one: 'a product',
     fields: { name, category: Type.Optional(idField('the category it counts for')), price, since },
     example: { product_id: 'product_id_1', name: 'Milk', category: 'groceries', price: 10.99 },
-    effect: ' Sales that name no category and are loaded already move to where they belong.',
+    effect: ` Sales that name no category and are loaded already move to where they belong.${scoped}`,
   },
   {
     kind: 'user',
@@ -44,7 +46,7 @@ export const catalogueDescriptions: readonly CatalogueDescription[] = [
     one: 'a user',
     fields: { name, login: Type.Optional(textField('their login')), since },
     example: { _id: '626a81ce9a8cd1920641e29c', name: 'Guest 1', login: 'guest_1' },
-    effect: '',
+    effect: scoped,
   },
   {
     kind: 'restaurant',
@@ -57,7 +59,7 @@ export const catalogueDescriptions: readonly CatalogueDescription[] = [
       menu: Type.Optional(
         Type.Array(
           Type.Object({
-            _id: idField('the dish'),
+            _id: idField('the dish, as orders of the restaurant name it'),
             name,
             price,
             category: Type.Optional(idField('the category it counts for')),

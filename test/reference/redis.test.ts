@@ -220,11 +220,19 @@ test('where places number their own, Redis is asked by the id that an order name
   const [restaurant, user, dish] = [fresh('r'), fresh('u'), fresh('d')];
   const { pool, reference, erased } = tested.program.warehouse;
   const asked: string[] = [];
+  let refreshed = 0;
   let nowMs = systemClock.nowMs();
   const menu = [{ _id: dish, name: 'Уха', category: 'Супы' }];
   const known: Record<string, unknown> = { [restaurant]: { name: 'R', menu }, [user]: { name: 'Иван' } };
   const looked = createRedisReference({
-    ...{ pool, reference, erased, jobs: tested.program.jobs, defaultTimeZone: 'UTC' },
+    ...{ pool, erased, jobs: tested.program.jobs, defaultTimeZone: 'UTC' },
+    reference: {
+      ...reference,
+      refresh: () => {
+        refreshed++;
+        return reference.refresh();
+      },
+    },
     productIdScope: 'place',
     clock: { nowMs: () => nowMs },
     metrics: createMetrics(),
@@ -247,7 +255,9 @@ test('where places number their own, Redis is asked by the id that an order name
   assert.equal(await names('product', `${restaurant}:${dish}`), 'Уха');
   // The same answer again is no change.
   nowMs += 60_000;
+  const changed = refreshed;
   await looked.prepare(batch);
+  assert.equal(refreshed, changed, 'and takes no lock');
   const changes = "select count(*) as n from ops.reference_change where kind = 'restaurant' and id = $1";
   assert.equal((await pool.query(changes, [restaurant])).rows[0].n, 1);
   // A menu that cannot be kept keeps no order from loading.

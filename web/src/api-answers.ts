@@ -873,7 +873,7 @@ export type GetReferenceRestaurantsAnswer = {
     _id: string;
     name?: string;
     menu?: ({
-      /** the dish */
+      /** the dish, as orders of the restaurant name it */
       _id: string;
       name?: string;
       price?: number;
@@ -888,7 +888,7 @@ export type GetReferenceRestaurantsIdAnswer = {
   _id: string;
   name?: string;
   menu?: ({
-    /** the dish */
+    /** the dish, as orders of the restaurant name it */
     _id: string;
     name?: string;
     price?: number;
@@ -1876,7 +1876,7 @@ export type PostReferenceRestaurantsBulkBody = ({
   _id: string;
   name?: string;
   menu?: ({
-    /** the dish */
+    /** the dish, as orders of the restaurant name it */
     _id: string;
     name?: string;
     price?: number;
@@ -2304,7 +2304,7 @@ export type PutReferenceRestaurantsIdBody = {
   _id?: string;
   name?: string;
   menu?: ({
-    /** the dish */
+    /** the dish, as orders of the restaurant name it */
     _id: string;
     name?: string;
     price?: number;
@@ -2319,7 +2319,7 @@ export type PutReferenceRestaurantsIdAnswer = {
   _id: string;
   name?: string;
   menu?: ({
-    /** the dish */
+    /** the dish, as orders of the restaurant name it */
     _id: string;
     name?: string;
     price?: number;
