@@ -42,7 +42,8 @@ export function startFollower(options: FollowerOptions): Follower {
   let wake: (() => void) | undefined;
   let poked = false;
 
-  const pause = (ms: number) => (poked ? Promise.resolve() : sleep(ms));
+  /** A poke or an end that came within the step before is not slept through. */
+  const pause = (ms: number) => (poked || stopped ? Promise.resolve() : sleep(ms));
   /** A poke does not end it, the end of the program does. */
   async function rest(ms: number): Promise<void> {
     const endMs = performance.now() + ms;
