@@ -73,21 +73,25 @@ export function createFetcher(deps: FetcherDeps) {
         maxBytes: fetchBytes,
       });
     } catch (error) {
-      // Where one partition is refused the answer still says which.
-      const partial = (error as { response?: FetchResponse }).response;
+      // Where one partition is refused the answer still says which. What the client asks before, such as who leads
+      // the topic, may be refused as well, and that answer is of another shape.
+      const partial = (error as { response?: Partial<FetchResponse> }).response?.responses;
       const isTold = partial !== undefined && takeAnswer(partial, asked);
       if (!isTold) deps.onFailure(error as Error);
       await new Promise((resolve) => setTimeout(resolve, pauseAfterFailureMs));
       return;
     }
-    takeAnswer(response, asked);
+    takeAnswer(response.responses, asked);
   }
 
   /** Answers whether an error in it was of a kind that is dealt with here. */
-  function takeAnswer(response: FetchResponse, asked: ReadonlyMap<HeldPartition, number>): boolean {
+  function takeAnswer(
+    responses: FetchResponse['responses'],
+    asked: ReadonlyMap<HeldPartition, number>,
+  ): boolean {
     let isTold = false;
     let taken = 0;
-    for (const { topicId, partitions } of response.responses)
+    for (const { topicId, partitions } of responses)
       for (const { partitionIndex, errorCode, highWatermark, records } of partitions) {
         const held = find(asked.keys(), topicId, partitionIndex);
         // Restarted while the request was open: what came is not what is needed now.

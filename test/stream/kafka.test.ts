@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { Producer } from '@platformatic/kafka';
+import { createLog } from '../../src/base/log.ts';
 import { orderExample } from '../../src/sales/order.ts';
 import { arrivalHeader, signatureHeader } from '../../src/stream/document-headers.ts';
+import { createFetcher } from '../../src/stream/fetch-messages.ts';
+import { holdPartition } from '../../src/stream/held-partition.ts';
 import { runCommand } from '../commands/run-command.ts';
 import { until } from '../database/temporary-server.ts';
 import { startTestKafka, type TestKafka, whyNoKafka } from '../kafka.ts';
@@ -211,6 +215,23 @@ describe('Kafka', { skip: whyNoKafka() ?? false }, () => {
     assert.doesNotMatch(healthy.output, /fail {2}(?!fsync)/);
     assert.match(healthy.output, /ok {4}topic documents-\d+: 2 partitions, 1 replicas/);
     assert.match(healthy.output, /processors that read the topics: 1/);
+  });
+
+  test('a broker that refuses to say who leads a topic is no end of the reader', async () => {
+    const held = holdPartition(
+      { topicId: randomUUID(), topic: 'no name!', partition: 0, leader: 1, replicas: 1 },
+      0,
+    );
+    const failed = Promise.withResolvers<Error>();
+    const fetcher = createFetcher({
+      ...{ kafka: tested.config.kafka!, topics: ['no name!'], group: 'test', held: () => [held] },
+      ...{ onMessages: () => {}, onOutOfRange: () => {}, onFailure: failed.resolve },
+      log: createLog('silent'),
+    });
+    fetcher.pump();
+    const { message } = await failed.promise;
+    await fetcher.stop();
+    assert.match(message, /API Metadata/);
   });
 
   test('the broker goes away: 503 with Retry-After or a longer wait, and nothing acknowledged is lost', {
