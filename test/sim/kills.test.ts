@@ -63,7 +63,7 @@ after(async () => {
 const headers = { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' };
 
 test(`killed ${kills} times under load, every acknowledged receipt is there once (SEED=${seed})`, {
-  timeout: 300_000,
+  timeout: 600_000,
 }, async () => {
   const acknowledged = new Set<string>();
   let next = 0;

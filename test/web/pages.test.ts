@@ -295,7 +295,7 @@ describe('the dashboard', { skip }, () => {
     const watched = await browser.open();
     const { page } = watched;
     watched.allow(
-      /ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET|50[234]/,
+      /ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE|INCOMPLETE_CHUNKED|SOCKET_NOT_CONNECTED)|50[234]/,
     );
     await page.goto(signedIn(''));
     await page.getByText('Live', { exact: true }).waitFor();
