@@ -5,6 +5,7 @@ import type { Config } from '../config.ts';
 import { openDatabase } from '../database/open-database.ts';
 import { type Manifest, readManifest } from '../transfer/manifest.ts';
 import { restoreBackup } from '../transfer/restore.ts';
+import { otherChoice } from '../warehouse/installation.ts';
 import { audit } from './audit.ts';
 import { runTransfer, type Transfer } from './run-transfer.ts';
 import { withWarehouse } from './with-warehouse.ts';
@@ -38,16 +39,8 @@ function checkChoices({ installation }: Manifest, config: Config): void {
   const { identity, productIdScope: scope = 'chain' } = installation;
   if (identity === null) return;
   const wrong = [
-    ...(identity === config.identity
-      ? []
-      : [
-          `IDENTITY is ${config.identity}, but the backup holds sales told apart by ${identity}; set IDENTITY=${identity}`,
-        ]),
-    ...(scope === config.productIdScope
-      ? []
-      : [
-          `PRODUCT_ID_SCOPE is ${config.productIdScope}, but the backup was made under ${scope}; set PRODUCT_ID_SCOPE=${scope}`,
-        ]),
+    ...otherChoice('IDENTITY', config.identity, identity, `the backup holds sales told apart by ${identity}`),
+    ...otherChoice('PRODUCT_ID_SCOPE', config.productIdScope, scope, `the backup was made under ${scope}`),
   ];
   if (wrong.length > 0) throw new CodedError('invalid_configuration', wrong.join('; '));
 }

@@ -3,7 +3,7 @@ import { CodedError } from '../base/errors.ts';
 import { randomId } from '../base/ids.ts';
 import { uuid5 } from '../base/uuid5.ts';
 import type { Jobs } from '../jobs/jobs.ts';
-import { scopedId, scopedIdRule, splitScopedId } from '../sales/id-scope.ts';
+import { type ProductIdScope, scopedId, scopedIdRule, splitScopedId } from '../sales/id-scope.ts';
 import { customerHash, keyCheck } from './erased-customers.ts';
 import { customersLock } from './follow-customers.ts';
 
@@ -12,7 +12,7 @@ export type EraseDeps = {
   epoch: number;
   jobs: Pick<Jobs, 'enqueue'>;
   erasureKey: string | undefined;
-  productIdScope: 'chain' | 'place';
+  productIdScope: ProductIdScope;
 };
 
 export type Erasing = { erasure_id: number; job_id: string | null };

@@ -4,6 +4,7 @@ import { binaryColumn, type Client, type Database, inTransaction } from '../base
 import { CodedError } from '../base/errors.ts';
 import { localTimeAt } from '../base/time.ts';
 import type { Jobs } from '../jobs/jobs.ts';
+import type { ProductIdScope } from '../sales/id-scope.ts';
 import type { MenuItem } from './catalogue-history.ts';
 import type { Reference } from './reference.ts';
 import { scopeMenu, scopeProblem } from './scope-entries.ts';
@@ -19,7 +20,7 @@ export type CatalogueDeps = {
   jobs: Pick<Jobs, 'enqueue'>;
   clock: Clock;
   defaultTimeZone: string;
-  productIdScope: 'chain' | 'place';
+  productIdScope: ProductIdScope;
   /** People who were erased: nothing is kept about them. */
   erased: { refresh(): Promise<void>; isErased(customerId: string): boolean };
 };

@@ -1,18 +1,9 @@
+import { lineFigures, wholeFigures } from './query-figures.ts';
+
 /** The marts readers see, and the ones that a rebuild fills beside them. */
 export type MartSchema = 'cdm' | 'cdm_next';
 
 type Family = { columns: readonly string[]; figures: readonly string[] };
-const wholeFigures = [
-  'sales',
-  'refunds',
-  'discounts',
-  'receipts',
-  'refund_receipts',
-  'units',
-  'nds',
-  'tips',
-] as const;
-const lineFigures = ['sales', 'refunds', 'receipts', 'refund_receipts', 'units'] as const;
 
 export const salesFamily: Family = {
   columns: ['source', 'payment_method', 'currency'],
@@ -34,8 +25,13 @@ type Addition = {
   figures: readonly string[];
   /** What has the keys and figures, a row for each part of a sale. */
   from: string;
-  /** The rows of the mart `m` that may be meant, by a table expression of few rows. */
-  among: string;
+  /** The few ranges `d` that the step touches, and what of the mart `m` stands within one. */
+  ranges: 'days' | 'slots';
+};
+
+const withinRange = {
+  days: 'm.place_id = d.place_id and m.period = d.period',
+  slots: 'm.place_id = d.place_id and m.by_arrival = d.by_arrival and m.slot_at between d.first and d.last',
 };
 
 /**
@@ -43,7 +39,7 @@ type Addition = {
  * insert it. Where most rows are new it is cheaper to read at once all that the mart has in the same days, and to insert
  * what is not among them as it is.
  */
-function addTo({ name, table, keys, figures, from, among }: Addition, looksFirst: boolean): string {
+function addTo({ name, table, keys, figures, from, ranges }: Addition, looksFirst: boolean): string {
   const columns = [...keys, ...figures].join(', ');
   const sums = `
     select ${keys.join(', ')}, ${figures.map((figure) => `cdm.total(${figure}) as ${figure}`).join(', ')}
@@ -51,7 +47,9 @@ function addTo({ name, table, keys, figures, from, among }: Addition, looksFirst
     group by ${keys.map((_, index) => index + 1).join(', ')}`;
   const known = `
   ${name}_known as materialized (
-    select k.* from ${among.replace('MART', `(select ${keys.map((key) => `m.${key}`).join(', ')} from ${table} as m`)} offset 0) as k
+    select k.* from ${ranges} as d cross join lateral (
+      select ${keys.map((key) => `m.${key}`).join(', ')} from ${table} as m where ${withinRange[ranges]} offset 0
+    ) as k
   ),
   ${name}_sums as materialized (
     select s.*, k.place_id is not null as is_known from (${sums}) as s
@@ -121,10 +119,6 @@ const nextRows = `
     select * from next where ((epoch, xid, position) < (select epoch, xid, position from past)) is not false
   )`;
 
-const ofDays = 'days as d cross join lateral MART where m.place_id = d.place_id and m.period = d.period';
-const ofSlots =
-  'slots as d cross join lateral MART where m.place_id = d.place_id and m.by_arrival = d.by_arrival and m.slot_at between d.first and d.last';
-
 function additions(schema: MartSchema): Addition[] {
   const dayKeys = ['place_id', 'period'];
   const hourKeys = [...dayKeys, 'hour_at'];
@@ -138,8 +132,13 @@ function additions(schema: MartSchema): Addition[] {
   const rows = (scope: number) =>
     `(${parts(scope, 'cdm.sale_parts(h.categories, h.products)')}
       union all ${parts(scope, 'cdm.daily_parts(h.lines)')} and h.lines is not null) as r`;
-  const mart = (name: string, keys: readonly string[], { columns, figures }: Family, from: string) => ({
-    ...{ name, table: `${schema}.${name}`, keys: [...keys, ...columns], figures, from, among: ofDays },
+  const mart = (
+    name: string,
+    keys: readonly string[],
+    { columns, figures }: Family,
+    from: string,
+  ): Addition => ({
+    ...{ name, table: `${schema}.${name}`, keys: [...keys, ...columns], figures, from, ranges: 'days' },
   });
   return [
     mart('sales_hour', hourKeys, salesFamily, 'whole'),
@@ -147,7 +146,7 @@ function additions(schema: MartSchema): Addition[] {
     mart('product_day', dayKeys, productFamily, rows(2)),
     {
       ...{ name: 'place_pulse', table: `${schema}.place_pulse`, keys: pulseKeys, figures: wholeFigures },
-      ...{ from: 'pulse', among: ofSlots },
+      ...{ from: 'pulse', ranges: 'slots' },
     },
   ];
 }

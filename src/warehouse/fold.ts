@@ -20,7 +20,7 @@ const beginStep = `${beginLong}; set local work_mem = '16MB'; set local plan_cac
 
 /** Rows a step usually takes; the cost of a step is mostly the distinct mart rows it touches. */
 const usualRowsPerStep = 5_000;
-/** To read first what the marts have pays in full steps, unless that is much more than what is added; then not for so many. */
+/** To read first what the marts have pays in full steps; where it was more than what was added, not in the next so many. */
 const plainSteps = 16;
 
 export type FoldDeps = {

@@ -60,19 +60,24 @@ export async function settleInstallation(
 export async function findOtherChoices(pool: Queryable, wanted: Choices): Promise<string[]> {
   const { rows } = await pool.query<Choices & { hasSales: boolean; hasIds: boolean }>(readChoices);
   const kept = rows[0];
-  const wrong: string[] = [];
-  if (kept?.hasSales && kept.identity !== wanted.identity)
-    wrong.push(
-      `IDENTITY is ${wanted.identity}, but this database holds sales told apart by ${kept.identity}; set IDENTITY=${kept.identity}`,
-    );
-  if (kept?.hasIds && kept.productIdScope !== wanted.productIdScope) {
-    const held =
-      kept.productIdScope === 'place' ? 'of each place by itself' : 'that mean the same everywhere';
-    wrong.push(
-      `PRODUCT_ID_SCOPE is ${wanted.productIdScope}, but this database holds ids of products and customers ${held}; set PRODUCT_ID_SCOPE=${kept.productIdScope}`,
-    );
-  }
-  return wrong;
+  if (kept === undefined) return [];
+  const { identity, productIdScope, hasSales, hasIds } = kept;
+  const apart = `this database holds sales told apart by ${identity}`;
+  const ids = `this database holds ids of products and customers ${meant[productIdScope]}`;
+  return [
+    ...(hasSales ? otherChoice('IDENTITY', wanted.identity, identity, apart) : []),
+    ...(hasIds ? otherChoice('PRODUCT_ID_SCOPE', wanted.productIdScope, productIdScope, ids) : []),
+  ];
+}
+
+const meant: Record<ProductIdScope, string> = {
+  chain: 'that mean the same everywhere',
+  place: 'of each place by itself',
+};
+
+/** What to set where `wanted` is not what the data was made under; nothing where it is. */
+export function otherChoice(name: string, wanted: string, kept: string, reason: string): string[] {
+  return wanted === kept ? [] : [`${name} is ${wanted}, but ${reason}; set ${name}=${kept}`];
 }
 
 /**

@@ -69,7 +69,13 @@ export const wholeFigures: readonly FigureName[] = [
   'nds',
   'tips',
 ];
-const lineFigures: readonly FigureName[] = ['sales', 'refunds', 'receipts', 'refund_receipts', 'units'];
+export const lineFigures: readonly FigureName[] = [
+  'sales',
+  'refunds',
+  'receipts',
+  'refund_receipts',
+  'units',
+];
 
 /** Which marts hold a query: those of whole sales, of categories, or of products. */
 export function familyOf(query: Pick<FiguresQuery, 'groupBy' | 'products' | 'categories'>): Family {

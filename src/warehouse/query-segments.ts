@@ -1,4 +1,4 @@
-import { type FigureName, wholeFigures } from './query-figures.ts';
+import { type FigureName, lineFigures, wholeFigures } from './query-figures.ts';
 
 /**
  * Whole sales by five minutes, categories by the hour, products by the business day: what the smallest marts of each
@@ -33,7 +33,6 @@ const families = {
   category: { mart: 'cdm.category_hour', at: 'hour_at', item: 't.category', scope: 1, figures: null },
   product: { mart: 'cdm.product_day', at: 'period', item: 't.product_id', scope: 2, figures: null },
 } as const;
-const lineFigures: readonly string[] = ['sales', 'refunds', 'receipts', 'refund_receipts', 'units'];
 
 /**
  * The figures of each place, currency and segment: one statement for any number of places and windows, over marts
