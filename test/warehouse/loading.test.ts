@@ -220,6 +220,35 @@ test('documents of one sale are applied in their order, in one batch as one by o
   assert.deepEqual(await stored('in-two', inTwo), alone);
 });
 
+for (const pipeline of [false, true]) {
+  test(`what was read under a version that is past is read again${pipeline ? ', with statements sent ahead' : ''}`, async () => {
+    const { connectionString } = database;
+    const pool = createPool({ connectionString, applicationName: 'moved', maximumConnections: 2, pipeline });
+    const reference = createReference({ pool, log });
+    await reference.refresh();
+    const moved = createLoader({
+      pool,
+      reference,
+      epoch: 1,
+      identity: 'source',
+      parse: reparse,
+      log,
+      metrics,
+    });
+    await pool.query('update ops.reference_state set version = version + 1');
+    const id = `moved-${pipeline}`;
+    const [outcome] = await moved.load([parse({ transaction_id: id })]);
+    assert.equal(outcome!.verdict, 'accepted');
+    const { rows } = await pool.query({
+      text: `select j.reference_version = v.version as newest from stg.journal as j, ops.reference_state as v where j.source_id = $1
+        union all select s.reference_version = v.version from stg.sale as s, ops.reference_state as v where s.source_id = $1`,
+      values: [id],
+    });
+    assert.deepEqual(rows, [{ newest: true }, { newest: true }]);
+    await pool.end();
+  });
+}
+
 test('past the bound of the tail loading waits, and then says so', async () => {
   await loader.load(Array.from({ length: 30 }, (_, index) => parse({ transaction_id: `tail-${index}` })));
   const gate = createGate({ pool: database.pool, clock: systemClock, metrics, limit: 20 });
