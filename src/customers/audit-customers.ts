@@ -21,7 +21,7 @@ const maximumDifferences = 1_000;
 const expected = `
   place as materialized (select epoch, xid, position from cdm.cursor where follower = 'customers'),
   named as materialized (
-    select j.source_id, e as contribution, coalesce(c.customer_id, e->>'customer') as customer_id, (e->>'sign')::bigint as sign
+    select j.source_id, cdm.contribution_in_full(e) as contribution, coalesce(c.customer_id, e->>'customer') as customer_id, (e->>'sign')::bigint as sign
     from stg.journal as j cross join lateral jsonb_array_elements(j.contributions) as e
     left join cdm.customer_alias as a on a.customer_id = e->>'customer'
     left join cdm.customer as c on c.user_no = a.user_no

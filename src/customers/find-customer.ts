@@ -2,7 +2,7 @@ import { type Client, inTransaction } from '../base/db.ts';
 import { CodedError } from '../base/errors.ts';
 import { amountToNumber, currencyDigits } from '../base/money.ts';
 import type { Reader } from '../database/read-side.ts';
-import type { Contribution } from '../sales/contribution.ts';
+import { putIn } from '../sales/stored-contribution.ts';
 import { readCustomersAsOf } from '../stream/customers-as-of.ts';
 import { type CustomerTotal, shownTotal } from './list-customers.ts';
 import type { Metric } from './tag-rule.ts';
@@ -140,10 +140,8 @@ async function tagsOf(client: Client, userNo: number): Promise<CustomerTag[]> {
 async function lastSalesOf(client: Client, userNo: number, customerId: string): Promise<CustomerSale[]> {
   const { rows } = await client.query({ name: 'customer-sales', text: readSales, values: [userNo] });
   return rows.flatMap((row) => {
-    const current = ((row.contributions ?? []) as Contribution[]).find(
-      (one) => one.sign === 1 && one.customer === customerId,
-    );
-    if (current === undefined) return [];
+    const current = putIn(row.contributions);
+    if (current === null || current.customer !== customerId) return [];
     return {
       source: row.source,
       id: row.source_id,

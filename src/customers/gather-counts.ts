@@ -1,4 +1,5 @@
 import type { Contribution } from '../sales/contribution.ts';
+import { readContribution, type StoredContribution } from '../sales/stored-contribution.ts';
 import { type CountedRow, countSale, namesCustomer, type Scope } from './count-sale.ts';
 
 /** A journal row as the follower reads it. */
@@ -7,7 +8,7 @@ export type FollowedRow = {
   source: string;
   source_id: string;
   sale_seq: number;
-  contributions: Contribution[];
+  contributions: StoredContribution[];
 };
 
 /** Names a customer and a key, both by number. */
@@ -51,6 +52,7 @@ export type CountedEntry = {
 export function countRows(rows: readonly FollowedRow[]): CountedEntry[] {
   return rows.flatMap((row) =>
     row.contributions
+      .map(readContribution)
       .filter(namesCustomer)
       .map((contribution) => ({ row, contribution, counts: countSale(contribution) })),
   );

@@ -3,8 +3,8 @@ import { binaryColumn, type Client, type Database, inTransaction, sqlState } fro
 import { uuid5 } from '../base/uuid5.ts';
 import type { JobContext, Jobs } from '../jobs/jobs.ts';
 import { canonicalHash } from '../sales/canonical-hash.ts';
-import type { Contribution } from '../sales/contribution.ts';
 import { splitScopedId } from '../sales/id-scope.ts';
+import type { StoredContribution } from '../sales/stored-contribution.ts';
 import { customersLock } from './follow-customers.ts';
 import { redactBody } from './redact-document.ts';
 
@@ -18,7 +18,7 @@ type Row = {
   place_id: string | null;
   source_id: string | null;
   document: Buffer | null;
-  contributions: Contribution[] | null;
+  contributions: StoredContribution[] | null;
 };
 
 const rowsPerPage = 20_000;

@@ -1,12 +1,11 @@
 import { resolveTime } from '../base/time.ts';
 import type { Line, Sale } from './sale.ts';
 
-/** The format that `cdm.contribution_rows` reads; it knows every version there has been (2: daily files). */
+/** One of those that `cdm.contribution_rows` reads (2: daily files, 3: as most are stored, see `stored-contribution.ts`). */
 const contributionFormat = 1;
 
 /**
- * What one sale adds to the marts, as it is stored in the journal. Short member names: a copy stands in
- * every journal row. Money in minor units, quantity in thousandths, instants in seconds since the epoch.
+ * What one sale adds to the marts. Short member names: a copy stands in every journal row. Money in minor units, quantity in thousandths, instants in seconds since the epoch.
  */
 export type Contribution = {
   /** Format. */
@@ -41,7 +40,7 @@ export type Contribution = {
   units?: number;
 };
 
-type ProductRow = [
+export type ProductRow = [
   product: string,
   category: string,
   quantityMilli: number,

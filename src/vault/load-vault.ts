@@ -2,6 +2,7 @@ import { type Client, type Database, inTransaction } from '../base/db.ts';
 import type { Log } from '../base/log.ts';
 import { type Metrics, observeStage } from '../base/metrics.ts';
 import type { Reference } from '../reference/reference.ts';
+import { readContribution } from '../sales/stored-contribution.ts';
 import { readInOrder } from '../stream/follow.ts';
 import { erasePerson } from './erase-person.ts';
 import { followReference } from './follow-reference.ts';
@@ -204,7 +205,8 @@ export function createVaultFollower(deps: VaultDeps) {
 
 /** An erasure and a large daily file are steps by themselves. */
 function takeBatch(rows: readonly FollowedRow[], pageSize: number): Batch {
-  const isLarge = (row: FollowedRow) => row.source === 'daily' && (row.contribution?.count ?? 0) > pageSize;
+  const isLarge = ({ contribution }: FollowedRow) =>
+    contribution !== null && (readContribution(contribution).count ?? 0) > pageSize;
   const [first] = rows;
   if (first?.verdict === 'erased') return { erased: first };
   if (first !== undefined && isLarge(first)) return { large: first };

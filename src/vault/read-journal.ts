@@ -1,6 +1,6 @@
 import type { Client } from '../base/db.ts';
-import type { Contribution } from '../sales/contribution.ts';
 import type { Resolved, Source, Verdict } from '../sales/sale.ts';
+import type { StoredContribution } from '../sales/stored-contribution.ts';
 
 export type JournalPlace = { epoch: number; xid: string; position: number };
 
@@ -17,7 +17,7 @@ export type FollowedRow = JournalPlace & {
   reference_version: number | null;
   document: Buffer | null;
   /** What was put in, where that is needed: of daily files, and of sales whose document cannot be read. */
-  contribution: Contribution | null;
+  contribution: StoredContribution | null;
 };
 
 /** What one step holds in memory: of documents in bytes, each row and each line of a daily file counted too. */
@@ -93,8 +93,8 @@ export async function readNextRows(
 export async function readContributions(
   client: Client,
   positions: readonly number[],
-): Promise<Map<number, Contribution | null>> {
-  const { rows } = await client.query<{ position: number; contribution: Contribution | null }>({
+): Promise<Map<number, StoredContribution | null>> {
+  const { rows } = await client.query<{ position: number; contribution: StoredContribution | null }>({
     text: `select j.position, ${putIn} as contribution from stg.journal as j where j.position = any($1::int8[])`,
     values: [positions],
   });

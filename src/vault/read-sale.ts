@@ -1,8 +1,8 @@
 import { averageMinor } from '../base/money.ts';
 import { resolveTime, zonedInstantMs } from '../base/time.ts';
 import type { ReferenceSnapshot } from '../reference/reference.ts';
-import type { Contribution } from '../sales/contribution.ts';
 import type { Arrival, Incoming, Line, Sale, SaleStatus } from '../sales/sale.ts';
+import { readContribution, type StoredContribution } from '../sales/stored-contribution.ts';
 import type { FollowedRow } from './read-journal.ts';
 
 /** With a snapshot, the document is read under that version of the reference history. */
@@ -95,7 +95,8 @@ function saleOfDocument(
 }
 
 /** From what the marts were given: always for a daily file, and where a document can be read no more. */
-export function saleOfContribution(row: FollowedRow, put: Contribution): VaultSale {
+export function saleOfContribution(row: FollowedRow, stored: StoredContribution): VaultSale {
+  const put = readContribution(stored);
   const lines = put.products
     // A row of no money and no quantity only corrects how often a receipt was counted.
     .filter(([, , quantityMilli, amountMinor]) => quantityMilli !== 0 || amountMinor !== 0)

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { canonicalHash } from '../sales/canonical-hash.ts';
 import { type Contribution, negated } from '../sales/contribution.ts';
 import type { Incoming } from '../sales/sale.ts';
+import { contributionsText } from '../sales/stored-contribution.ts';
 import { decideVerdict } from './decide-verdict.ts';
 import type { JournalRow } from './journal.ts';
 import { type Current, type FreshSale, flagsText, type Prepared, type Update } from './registry.ts';
@@ -55,7 +56,7 @@ export function applyAsFresh(
     arrival: first.arrival,
     verdict: 'accepted',
     problems: flagsText(first.arrival) ?? undefined,
-    contributions: first.contribution === null ? undefined : `[${JSON.stringify(first.contribution)}]`,
+    contributions: contributionsText(first.contribution === null ? [] : [first.contribution]),
     saleSeq: 1,
     referenceVersion,
     keepBody: true,
@@ -122,7 +123,7 @@ export function applyDocument(
     ...(entry.contribution === null ? [] : [entry.contribution]),
   ];
   row.problems = flagsText(arrival) ?? undefined;
-  row.contributions = signed.length === 0 ? undefined : JSON.stringify(signed);
+  row.contributions = contributionsText(signed);
   row.saleSeq = saleSeq;
   row.referenceVersion = referenceVersion;
   state.update = { prepared: entry, position, saleSeq };

@@ -135,14 +135,14 @@ export function unsummed(identity: 'source' | 'place'): string {
       where j.sale_seq > 1 or jsonb_array_length(j.contributions) <> 1 or j.contributions @> '[{"sign": -1}]'
     ),
     found as (
-      select m.source, m.source_id, m.place_scope, e - 'sign' as contribution, sum((e->>'sign')::integer) as times
+      select m.source, m.source_id, m.place_scope, cdm.contribution_in_full(e) - 'sign' as contribution, sum((e->>'sign')::integer) as times
       from moved as m
       join stg.journal as j on j.source_id = m.source_id and j.source = m.source and ${scope('j')} = m.place_scope
       cross join lateral jsonb_array_elements(j.contributions) as e
       group by 1, 2, 3, 4
     ),
     expected as (
-      select m.source, m.source_id, m.place_scope, e - 'sign' as contribution, 1 as times
+      select m.source, m.source_id, m.place_scope, cdm.contribution_in_full(e) - 'sign' as contribution, 1 as times
       from moved as m
       join stg.sale as s on s.source_id = m.source_id and s.source = m.source and s.place_scope = m.place_scope
       join stg.journal as j on j.position = s.journal_position and j.received_at = s.journal_at

@@ -2,8 +2,8 @@ import type { Database } from '../base/db.ts';
 import type { Problem } from '../base/errors.ts';
 import { amountToNumber, currencyDigits } from '../base/money.ts';
 import { readSealedBefore } from '../database/sealed-journal.ts';
-import type { Contribution } from '../sales/contribution.ts';
 import type { Source, Verdict } from '../sales/sale.ts';
+import type { StoredContribution } from '../sales/stored-contribution.ts';
 
 /** A sale as it counts now, with everything that ever arrived under its id. */
 export type FoundSale = {
@@ -62,7 +62,7 @@ export async function findSale(
   if (row === undefined) return undefined;
   const history = await pool.query({ name: 'find-sale-history', text: readHistory, values });
   const entries = history.rows.map((entry): HistoryEntry => {
-    const contributions = (entry.contributions ?? []) as Contribution[];
+    const contributions = (entry.contributions ?? []) as StoredContribution[];
     return {
       position: String(entry.position),
       verdict: entry.verdict,
@@ -74,7 +74,8 @@ export async function findSale(
     };
   });
   const currency =
-    history.rows.flatMap((entry) => (entry.contributions ?? []) as Contribution[]).at(-1)?.currency ?? null;
+    history.rows.flatMap((entry) => (entry.contributions ?? []) as StoredContribution[]).at(-1)?.currency ??
+    null;
   return {
     source: row.source,
     sourceId: row.source_id,
@@ -89,7 +90,7 @@ export async function findSale(
   };
 }
 
-function signedTotal(contribution: Contribution): number {
+function signedTotal(contribution: StoredContribution): number {
   const direction = contribution.refund === 1 ? -contribution.sign : contribution.sign;
   return direction * amountToNumber(contribution.total, currencyDigits(contribution.currency));
 }

@@ -1,3 +1,4 @@
+import { mostTexts } from '../sales/stored-contribution.ts';
 import { lineFigures, wholeFigures } from './query-figures.ts';
 
 /** The marts readers see, and the ones that a rebuild fills beside them. */
@@ -78,32 +79,79 @@ const weightPerStep = 200_000;
 
 const fiveMinutes = (column: string) => `date_bin('5 minutes', ${column}, 'epoch'::timestamptz)`;
 
+/**
+ * What `cdm.contribution_heads` yields, of entries in format 3 whose members `n` and `t` are read once. To call a function
+ * that answers a set costs as much as reading all members of a sale, so most sales are read without.
+ */
+const packedHeads = `
+  select case when is_refund then 0 else sign end as sold, case when is_refund then sign else 0 end as refunded, direction,
+    e->>'place' as place_id, (e->>'date')::date as period, to_timestamp(n[1]) as hour_at, to_timestamp(n[2]) as sale_at,
+    to_timestamp((e->'got')::bigint) as arrived_at, e->>'source' as source, t[1] as payment_method,
+    e->>'currency' as currency, (e->'total')::bigint as total, n[5] as discount, direction * n[3] as nds,
+    direction * n[4] as tips, null::jsonb as categories, null::jsonb as products, null::bigint as lines,
+    direction * n[6] as units, n as numbers, t as texts
+  from (
+    select *, case when is_refund then -sign else sign end as direction from (
+      select e, e ? 'refund' as is_refund, (e->'sign')::bigint as sign, (e->>'n')::bigint[] as n, (e->>'t')::text[] as t
+      from (
+        select contributions->0 as e from batch where is_packed
+        union all select contributions->1 from batch where is_packed and jsonb_array_length(contributions) = 2
+      ) as entry offset 0
+    ) as members
+  ) as signed`;
+
+/** Counts without a function, which the planner would take for a thousand rows. */
+const counted = (last: string) =>
+  `unnest(('{${Array.from({ length: mostTexts }, (_, index) => index + 1).join(',')}}'::integer[])[1:${last}])`;
+
+/** As `cdm.packed_parts` has them. */
+const packedParts = {
+  category: `
+    select *, texts[1 + i] as category, null::text as product_id, numbers[7 + 2 * i] as amount,
+      numbers[6 + 2 * i] as quantity, 1::bigint as count
+    from (select *, ${counted('numbers[7]')} as i, null::bigint as first from heads where numbers is not null) as h`,
+  product: `
+    select *, case when numbers[first] = 0 then '*' else texts[1 + numbers[first]] end as category,
+      texts[1 + numbers[7] + i] as product_id, numbers[first + 2] as amount, numbers[first + 1] as quantity,
+      numbers[first + 3] as count
+    from (
+      select *, 4 + 2 * numbers[7] + 4 * i as first
+      from (select *, ${counted('cardinality(texts) - 1 - numbers[7]')} as i from heads where numbers is not null) as h offset 0
+    ) as h`,
+};
+type Part = keyof typeof packedParts;
+
+const listedParts = (part: Part, kind: string) => `
+  select h.*, 0 as i, 0 as first, p.category, p.product_id, p.amount, p.units as quantity, p.count
+  from heads as h cross join lateral ${kind} as p
+  where h.numbers is null and p.scope = ${part === 'category' ? 1 : 2}`;
+const saleParts = (part: Part) =>
+  `${packedParts[part]} union all ${listedParts(part, 'cdm.sale_parts(h.categories, h.products)')} and h.lines is null`;
+
 // Only a receipt and a daily file name the categories of their products themselves.
 const findByProduct = `
   insert into stg.sale_product (product_id, business_date, place_id)
-  select distinct p->>0, (e->>'date')::date, e->>'place'
-  from batch as b
-  cross join lateral jsonb_array_elements(b.contributions) as e
-  cross join lateral jsonb_array_elements(e->'products') as p
-  where b.source in ('transaction', 'order') and e->>'sign' = '1'
+  select distinct product_id, period, place_id
+  from (${saleParts('product')}) as p
+  where source in ('transaction', 'order') and sold + refunded = 1
   order by 1, 2, 3
   on conflict do nothing`;
 
 /**
  * `batch`: the journal's next rows in order, up to the daily file that is too much for one step. $1 epoch, $2 to $4
- * cursor, $5 rows.
+ * cursor. The number of rows is no parameter, so that the planner knows it and hash tables of a step fit in memory.
  *
  * Only rows of transactions older than every running one are taken (`pg_snapshot_xmin`): transactions commit
  * out of order, and a row that becomes visible later would otherwise be skipped.
  */
-const nextRows = `
+const nextRows = (limit: number) => `
   next as materialized (
     select epoch, xid, position, source, contributions
     from stg.journal
     where contributions is not null and (epoch, xid, position) > ($2::integer, $3::xid8, $4::bigint)
       and (epoch < $1 or xid < pg_snapshot_xmin(pg_current_snapshot()))
     order by epoch, xid, position
-    limit $5
+    limit ${limit}
   ),
   past as materialized (
     select epoch, xid, position
@@ -116,22 +164,18 @@ const nextRows = `
     limit 1
   ),
   batch as (
-    select * from next where ((epoch, xid, position) < (select epoch, xid, position from past)) is not false
+    select *, jsonb_array_length(contributions) <= 2 and contributions->0 ? 'n' and contributions->-1 ? 'n' as is_packed
+    from next where ((epoch, xid, position) < (select epoch, xid, position from past)) is not false
   )`;
 
 function additions(schema: MartSchema): Addition[] {
   const dayKeys = ['place_id', 'period'];
   const hourKeys = [...dayKeys, 'hour_at'];
   const pulseKeys = ['place_id', 'by_arrival', 'slot_at', 'period', 'source', 'currency'];
-  // As cdm.contribution_rows has them, but each contribution is read once for all scopes.
-  const parts = (scope: number, kind: string) => `
-    select h.place_id, h.period, h.hour_at, h.source, h.payment_method, h.currency, p.category, p.product_id,
-      h.sold * p.amount as sales, h.refunded * p.amount as refunds, h.sold * p.count as receipts,
-      h.refunded * p.count as refund_receipts, h.direction * p.units as units
-    from heads as h cross join lateral ${kind} as p where p.scope = ${scope}`;
-  const rows = (scope: number) =>
-    `(${parts(scope, 'cdm.sale_parts(h.categories, h.products)')}
-      union all ${parts(scope, 'cdm.daily_parts(h.lines)')} and h.lines is not null) as r`;
+  const rows = (part: Part) => `(
+    select place_id, period, hour_at, source, payment_method, currency, category, product_id, sold * amount as sales,
+      refunded * amount as refunds, sold * count as receipts, refunded * count as refund_receipts, direction * quantity as units
+    from (${saleParts(part)} union all ${listedParts(part, 'cdm.daily_parts(h.lines)')} and h.lines is not null) as p) as r`;
   const mart = (
     name: string,
     keys: readonly string[],
@@ -142,8 +186,8 @@ function additions(schema: MartSchema): Addition[] {
   });
   return [
     mart('sales_hour', hourKeys, salesFamily, 'whole'),
-    mart('category_hour', hourKeys, categoryFamily, rows(1)),
-    mart('product_day', dayKeys, productFamily, rows(2)),
+    mart('category_hour', hourKeys, categoryFamily, rows('category')),
+    mart('product_day', dayKeys, productFamily, rows('product')),
     {
       ...{ name: 'place_pulse', table: `${schema}.place_pulse`, keys: pulseKeys, figures: wholeFigures },
       ...{ from: 'pulse', ranges: 'slots' },
@@ -156,16 +200,18 @@ function additions(schema: MartSchema): Addition[] {
  * are now behind, and the cursor, in one statement and so in one snapshot. Answers the journal rows it took, the rows
  * of marts that it looked at first, and those that it added to.
  */
-export function foldStatement(schema: MartSchema, looksFirst: boolean): string {
+export function foldStatement(schema: MartSchema, limit: number, looksFirst: boolean): string {
   const pulse = (byArrival: boolean, column: string) =>
     `select place_id, ${byArrival} as by_arrival, ${fiveMinutes(column)} as slot_at, period, source, currency, ${wholeFigures.join(', ')} from whole`;
   const marts = additions(schema);
   const count = (suffix: string) =>
     marts.map(({ name }) => `(select count(*) from ${name}_${suffix})`).join(' + ');
   return `
-  with ${nextRows},
+  with ${nextRows(limit)},
   heads as materialized (
-    select h.* from batch as b cross join lateral cdm.contribution_heads(b.contributions) as h
+    ${packedHeads}
+    union all
+    select h.* from batch as b cross join lateral cdm.contribution_heads(b.contributions) as h where b.is_packed is not true
   ),
   whole as materialized (
     select place_id, period, hour_at, sale_at, arrived_at, source, payment_method, currency, sold * total as sales,
@@ -197,7 +243,7 @@ export function foldStatement(schema: MartSchema, looksFirst: boolean): string {
     where c.follower = 'fold'
   )
   -- A step that leaves some for the next has not caught up, however few rows it took.
-  select case when count(*) < (select count(*) from next) then $5 else count(*) end as rows,
+  select case when count(*) < (select count(*) from next) then ${limit} else count(*) end as rows,
     ${looksFirst ? count('known') : '0'} as looked, ${count('sums')} as added
   from batch`;
 }

@@ -35,7 +35,10 @@ export type FoldDeps = {
 export function createFold(deps: FoldDeps) {
   const schema = deps.schema ?? 'cdm';
   const rowsPerStep = deps.rowsPerStep ?? usualRowsPerStep;
-  const texts = { plain: foldStatement(schema, false), looking: foldStatement(schema, true) };
+  const texts = {
+    plain: foldStatement(schema, rowsPerStep, false),
+    looking: foldStatement(schema, rowsPerStep, true),
+  };
   /** Full steps until one looks first again; undefined after one that was not full. */
   let plainLeft: number | undefined;
   // The marts being rebuilt have no other writer, and filling them must not hold up the live ones.
@@ -58,9 +61,9 @@ export function createFold(deps: FoldDeps) {
       if (!locked.rows[0]!.held || from === undefined) return 0;
       const kind = plainLeft === 0 ? 'looking' : 'plain';
       const folded = await client.query<{ rows: number; looked: number; added: number }>({
-        name: `fold-${kind}-${schema}`,
+        name: `fold-${kind}-${schema}-${rowsPerStep}`,
         text: texts[kind],
-        values: [deps.epoch, from.epoch, from.xid, from.position, rowsPerStep],
+        values: [deps.epoch, from.epoch, from.xid, from.position],
       });
       const { rows, looked, added } = folded.rows[0]!;
       if (rows < rowsPerStep) plainLeft = undefined;

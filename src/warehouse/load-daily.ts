@@ -18,6 +18,7 @@ import {
   type RefusedFile,
 } from '../sales/daily-file.ts';
 import type { Arrival, Incoming } from '../sales/sale.ts';
+import { contributionsText } from '../sales/stored-contribution.ts';
 import { insertFile, isSameFile, lockFile, updateFile } from './daily-registry.ts';
 import { appendRows, appendTroubles, type JournalRow, reservePositions } from './journal.ts';
 import { nameInSteps, nameProducts } from './name-daily.ts';
@@ -201,7 +202,7 @@ async function writeFile(
   const signed = applied === undefined ? [fresh] : [negated(applied), fresh];
   row.saleSeq = (current?.saleSeq ?? 0) + 1;
   row.referenceVersion = snapshot.version;
-  row.contributions = JSON.stringify(signed);
+  row.contributions = contributionsText(signed);
   await appendRows(client, deps.epoch, [row]);
   if (current !== undefined) await updateFile(client, { ...registered, version, saleSeq: row.saleSeq });
   // 5. Names last, as every load does; those of a large file follow after COMMIT.

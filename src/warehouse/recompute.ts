@@ -4,6 +4,7 @@ import type { Reference, ReferenceSnapshot } from '../reference/reference.ts';
 import { type Contribution, negated } from '../sales/contribution.ts';
 import { dailyLocalTime, movedContribution } from '../sales/daily-file.ts';
 import type { Arrival, Incoming, Resolved, Source } from '../sales/sale.ts';
+import { contributionsText, putIn, type StoredContribution } from '../sales/stored-contribution.ts';
 import { computeContribution } from './compute-contribution.ts';
 import { holdReferenceVersion } from './reference-lock.ts';
 
@@ -54,8 +55,7 @@ export function appliedOf(row: Record<string, unknown>): Applied {
     resolved: row.resolved as Resolved,
     document: row.document as Buffer | null,
     version: row.version as string,
-    contribution:
-      ((row.contributions as Contribution[] | null) ?? []).find((entry) => entry.sign === 1) ?? null,
+    contribution: putIn(row.contributions as StoredContribution[] | null),
   };
 }
 
@@ -254,7 +254,7 @@ export async function appendSigned(
       binaryColumn('int4', list, (one) => one.applied.saleSeq + 1),
       binaryColumn('text', list, (one) => one.fresh?.place ?? one.applied.placeId),
       binaryColumn('text', list, (one) => one.fresh?.date ?? one.applied.businessDate),
-      binaryColumn('jsonb', list, (one) => JSON.stringify(one.signed)),
+      binaryColumn('jsonb', list, (one) => contributionsText(one.signed) ?? '[]'),
       binaryColumn('int8', list, (one) => one.applied.documentPosition),
       binaryColumn('text', list, (one) => one.applied.version),
       binaryColumn('jsonb', list, (one) => JSON.stringify(one.applied.resolved)),

@@ -12,7 +12,7 @@ import {
 
 // All that the journal counts for a sale, whatever put it there; $2: ids are told apart by place.
 const readCounted = `
-  select j.source_id, j.source, case when $2 then j.place_id else '' end as place_scope, e - 'sign' as contribution,
+  select j.source_id, j.source, case when $2 then j.place_id else '' end as place_scope, cdm.contribution_in_full(e) - 'sign' as contribution,
     sum((e->>'sign')::integer)::integer as times
   from stg.journal as j cross join lateral jsonb_array_elements(j.contributions) as e
   where j.source_id = any($1::text[])

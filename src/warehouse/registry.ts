@@ -2,6 +2,7 @@ import { binaryColumn, type Client, sparseColumn } from '../base/db.ts';
 import { epochDay } from '../base/time.ts';
 import type { Contribution } from '../sales/contribution.ts';
 import type { Incoming, Sale } from '../sales/sale.ts';
+import { putIn, type StoredContribution } from '../sales/stored-contribution.ts';
 import { type JournalRow, originColumns, resolvedColumns } from './journal.ts';
 
 /** A sale ready to be loaded: what it adds was computed with one version of the reference history. */
@@ -197,7 +198,7 @@ export async function readAppliedRows(
 ): Promise<Map<number, { contribution: Contribution | null; document: Buffer | null }>> {
   const { rows } = await client.query<{
     position: number;
-    contributions: Contribution[] | null;
+    contributions: StoredContribution[] | null;
     document: Buffer | null;
   }>({
     name: 'read-applied',
@@ -209,10 +210,7 @@ export async function readAppliedRows(
     ],
   });
   return new Map(
-    rows.map((row) => [
-      row.position,
-      { contribution: row.contributions?.find((entry) => entry.sign === 1) ?? null, document: row.document },
-    ]),
+    rows.map((row) => [row.position, { contribution: putIn(row.contributions), document: row.document }]),
   );
 }
 

@@ -1,6 +1,6 @@
 import { binaryColumn, type Client, inTransaction } from '../base/db.ts';
-import type { Contribution } from '../sales/contribution.ts';
 import type { Resolved, Source } from '../sales/sale.ts';
+import type { StoredContribution } from '../sales/stored-contribution.ts';
 import type { RecomputeDeps, SaleKey } from './recompute.ts';
 
 const salesPerStep = 250;
@@ -18,7 +18,7 @@ type Repair = SaleKey & {
   verdict: string;
   place_id: string;
   reference_version: number;
-  contributions: Contribution[] | null;
+  contributions: StoredContribution[] | null;
   document: Buffer | null;
   document_at: Date;
   content_type: string | null;
