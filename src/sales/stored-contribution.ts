@@ -28,43 +28,42 @@ export function contributionsText(signed: readonly Contribution[]): string | und
   return signed.length === 0 ? undefined : JSON.stringify(signed.map(packed));
 }
 
-function packed(contribution: Contribution): StoredContribution {
-  const { f, sign, refund, place, date, got, source, currency, customer, total, ...rest } = contribution;
-  const { categories, products } = rest;
-  if (f !== 1 || categories.length + products.length > mostTexts) return contribution;
-  const numbers = [rest.hour, rest.at, rest.nds, rest.tips, rest.discount, 0, categories.length];
-  const texts = [rest.payment];
+function packed(one: Contribution): StoredContribution {
+  const { categories, products } = one;
+  if (one.f !== 1 || categories.length + products.length > mostTexts) return one;
+  const texts = [one.payment];
+  const numbers = [one.hour, one.at, one.nds, one.tips, one.discount, 0, categories.length];
   let units = 0;
   for (const [category, quantity, amount] of categories) {
-    units += quantity;
-    numbers.push(quantity, amount);
     texts.push(category);
+    numbers.push(quantity, amount);
+    units += quantity;
   }
   numbers[5] = units;
   for (const [product, category, quantity, amount, receipts] of products) {
     const number = category === severalCategories ? 0 : texts.indexOf(category, 1);
-    numbers.push(number, quantity, amount, receipts);
     texts.push(product);
+    numbers.push(number, quantity, amount, receipts);
   }
+  const text = JSON.stringify(texts);
   // Of JSON's escapes an array of PostgreSQL knows those of quotes and backslashes alone.
-  const text = JSON.stringify(texts).slice(1, -1);
-  if (/\\[^"\\]/.test(text)) return contribution;
-  return {
-    ...{
-      f: packedFormat,
-      sign,
-      ...(refund === 1 ? { refund } : {}),
-      place,
-      date,
-      got,
-      source,
-      currency,
-      total,
-    },
-    ...(customer === undefined ? {} : { customer }),
-    n: `{${numbers.join(',')}}`,
-    t: `{${text}}`,
+  if (/\\[^"\\]/.test(text)) return one;
+  const { sign, place, date, got, source, currency, total } = one;
+  const stored: PackedContribution = {
+    f: packedFormat,
+    sign,
+    place,
+    date,
+    got,
+    source,
+    currency,
+    total,
+    n: `{${JSON.stringify(numbers).slice(1, -1)}}`,
+    t: `{${text.slice(1, -1)}}`,
   };
+  if (one.refund === 1) stored.refund = 1;
+  if (one.customer !== undefined) stored.customer = one.customer;
+  return stored;
 }
 
 /** A contribution as the journal has it, in whichever format. */
