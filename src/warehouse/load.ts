@@ -57,6 +57,11 @@ const beginStreamed = "begin; set local idle_in_transaction_session_timeout = '5
 
 class ReferenceMoved extends Error {}
 
+/** After so many batches in a row of so many sales that nobody knew, those of the next are taken to be new. */
+const newBatches = 8;
+const newSales = 100;
+const uniqueViolation = '23505';
+
 /** How often a deadlock or a serialization failure is tried again before the caller is told. */
 const conflictRetries = 5;
 
@@ -66,6 +71,7 @@ const conflictRetries = 5;
  */
 export function createLoader(deps: LoaderDeps) {
   const names = createNames();
+  let batchesOfNew = 0;
 
   /** Answers an outcome per document, in order. Fails, having stored nothing, where the database does. */
   async function load(batch: readonly Incoming[], first?: FirstStatement): Promise<Outcome[]> {
@@ -114,13 +120,15 @@ export function createLoader(deps: LoaderDeps) {
       const read = arrived.map((arrival) => readUnder(snapshot, arrival));
       const batch = deps.erased?.strip(read) ?? read;
       const prepared = prepareBatch(batch, snapshot);
+      const taken = batchesOfNew >= newBatches && prepared.length >= newSales ? 'new' : 'unknown';
       try {
         const outcomes = await inTransaction(
           deps.pool,
           async (client) => {
             await first?.(client, batch);
             const held = holdReferenceVersion(client, first === undefined ? 'begin' : undefined);
-            const written = await writeBatch(client, batch, prepared, { held, expected: snapshot.version });
+            const version = { held, expected: snapshot.version };
+            const written = await writeBatch(client, batch, prepared, version, taken);
             // Rolled back, since what came first must not stand alone.
             if (written === undefined) throw new ReferenceMoved();
             return written;
@@ -135,6 +143,10 @@ export function createLoader(deps: LoaderDeps) {
           continue;
         }
         const state = sqlState(error);
+        if (state === uniqueViolation && taken === 'new') {
+          batchesOfNew = 0;
+          continue;
+        }
         if ((state !== '40P01' && state !== '40001') || attempt > conflictRetries) throw error;
         deps.metrics.loadRetries.inc({ sqlstate: state });
       }
@@ -158,6 +170,7 @@ export function createLoader(deps: LoaderDeps) {
     batch: readonly Incoming[],
     prepared: readonly Prepared[],
     version: { held: Promise<number>; expected: number },
+    taken: 'new' | 'unknown',
   ): Promise<Outcome[] | undefined> {
     const referenceVersion = version.expected;
     const outcomes = new Array<Outcome | undefined>(batch.length);
@@ -167,10 +180,11 @@ export function createLoader(deps: LoaderDeps) {
       // 1. No reference change can commit from here on.
       version.held,
       // 2. Registry: sales that nobody knows, in key order; whoever inserts holds the sale's lock.
-      registerSales(client, prepared, referenceVersion, outcomes, troubles),
+      registerSales(client, prepared, referenceVersion, outcomes, troubles, taken),
     ]);
     if (held !== referenceVersion) return undefined;
     // 3. What is known already: locked, compared in arrival order, taken out and put in.
+    batchesOfNew = known.length > 0 ? 0 : batchesOfNew + 1;
     if (known.length > 0) await compareKnown(client, known, referenceVersion, outcomes, troubles);
     // 4. What does not fit what is known, and documents that are no sale.
     await writeTroubles(client, batch, outcomes, troubles);
@@ -210,11 +224,12 @@ export function createLoader(deps: LoaderDeps) {
     referenceVersion: number,
     outcomes: (Outcome | undefined)[],
     troubles: Trouble[],
+    taken: 'new' | 'unknown',
   ): Promise<Prepared[]> {
     if (prepared.length === 0) return [];
     const bySale = Map.groupBy(prepared, ({ key }) => key);
     const sales = [...bySale.values()].map((entries) => applyAsFresh(entries, referenceVersion));
-    const positions = await registerFresh(client, deps.epoch, referenceVersion, sales);
+    const positions = await registerFresh(client, deps.epoch, referenceVersion, sales, taken);
     const known: Prepared[] = [];
     for (const sale of sales) {
       if (!positions.has(sale.rows[0]!.prepared.index)) known.push(...sale.entries);

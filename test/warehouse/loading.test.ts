@@ -249,6 +249,24 @@ for (const pipeline of [false, true]) {
   });
 }
 
+test('where all sales were new for a while, those that are not are still told apart', async () => {
+  const ids = (prefix: string, amount: number) =>
+    Array.from({ length: amount }, (_, index) => parse({ transaction_id: `${prefix}-${index}` }));
+  for (let batch = 0; batch < 9; batch++) await loader.load(ids(`new${batch}`, 100));
+  assert.equal(await count("pg_prepared_statements where name = 'register-new'"), 1);
+  const again = [
+    ...ids('new10', 98),
+    ...ids('new0', 1),
+    parse({ transaction_id: 'new1-0', total_amount: 5 }),
+  ];
+  const verdicts = (await loader.load(again)).map(({ verdict }) => verdict);
+  assert.deepEqual(verdicts.slice(-3), ['accepted', 'duplicate', 'conflict']);
+  assert.deepEqual(new Set(verdicts.slice(0, 98)), new Set(['accepted']));
+  assert.equal(await count("stg.sale where source_id like 'new%'"), 998);
+  assert.equal(await count("stg.journal where source_id like 'new%' and verdict = 'accepted'"), 998);
+  await foldAll();
+});
+
 test('past the bound of the tail loading waits, and then says so', async () => {
   await loader.load(Array.from({ length: 30 }, (_, index) => parse({ transaction_id: `tail-${index}` })));
   const gate = createGate({ pool: database.pool, clock: systemClock, metrics, limit: 20 });
@@ -267,6 +285,11 @@ test('past the bound of the tail loading waits, and then says so', async () => {
   await foldAll();
   assert.equal((await waiting)[0]!.verdict, 'accepted');
   await stream.stop();
+  // Positions of the journal that count nothing do not fill it, although it was full when it had so many.
+  await gate.admit(100, Date.now() + 60_000);
+  await foldAll();
+  await loader.load(Array.from({ length: 30 }, (_, index) => parse({ transaction_id: `tail-${index}` })));
+  assert.equal(await gate.admit(1, Date.now() + 60_000), true);
 });
 
 test('a new month of the journal waits for readers without holding up what is loaded', async () => {
