@@ -15,7 +15,7 @@ export type FollowedRow = {
 export type Counter = { userNo: number; keyNo: number };
 
 type Figures = { orders: number; units: number; spent: number };
-export type DayMove = Figures & { date: string; currency: string };
+export type DayMove = Counter & Figures & { date: string; currency: string };
 
 /** All that a batch moved of one customer and key, each date and currency once. */
 export type CounterMoves = Counter & { days: DayMove[] };
@@ -30,7 +30,7 @@ export type SaleMove = {
 };
 
 /** What one journal row moved of one counter: what a tag's evidence is found by. */
-export type SaleStep = Counter & DayMove & { row: FollowedRow };
+export type SaleStep = DayMove & { row: FollowedRow };
 
 export type Gathered = {
   /** Sorted by customer and key. */
@@ -79,7 +79,7 @@ export function gatherCounts(
     for (const counted of counts) {
       const keyNo = numbers.key(counted.scope, counted.key)!;
       const moves = getOrAdd(keys, keyNo, () => ({ userNo, keyNo, days: [] }));
-      addMove(moves.days, contribution, counted);
+      addMove(moves, contribution, counted);
       if (watchedKeys.has(keyNo)) steps.push(stepOf(moves, contribution, counted, row));
       if (row.sale_seq > 1) getOrAdd(touchedBy, row, () => []).push({ userNo, keyNo });
     }
@@ -102,11 +102,15 @@ function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   return value;
 }
 
-function addMove(days: DayMove[], { date, currency }: Contribution, counted: Figures): void {
+function addMove(
+  { userNo, keyNo, days }: CounterMoves,
+  { date, currency }: Contribution,
+  counted: Figures,
+): void {
   const day = days.find((one) => one.date === date && one.currency === currency);
   if (day === undefined) {
     const { orders, units, spent } = counted;
-    days.push({ date, currency, orders, units, spent });
+    days.push({ userNo, keyNo, date, currency, orders, units, spent });
   } else {
     day.orders += counted.orders;
     day.units += counted.units;
