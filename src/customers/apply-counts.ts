@@ -21,8 +21,10 @@ export const counterTables = [
 const applyCounters = (schema: CounterSchema) => `
   with applied as (
     merge into ${schema}.user_counter as c
-    using unnest($1::int4[], $2::int4[], $3::text[], $4::int8[], $5::int8[], $6::int8[], $7::int4[])
-      as i(user_no, key_no, currency, orders, units, spent, number)
+    using (
+      select unnest($1::int4[]) as user_no, unnest($2::int4[]) as key_no, unnest($3::text[]) as currency,
+        unnest($4::int8[]) as orders, unnest($5::int8[]) as units, unnest($6::int8[]) as spent, unnest($7::int4[]) as number
+    ) as i
     on c.user_no = i.user_no and c.key_no = i.key_no and c.currency = i.currency
     when matched then update
       set orders = c.orders + i.orders, units = c.units + i.units, spent = c.spent + i.spent
@@ -37,8 +39,10 @@ const applyCounters = (schema: CounterSchema) => `
 
 const applySales = (schema: CounterSchema) => `
   merge into ${schema}.customer_sale as s
-  using unnest($1::int4[], $2::int8[], $3::text[], $4::text[], $5::text[], $6::int4[])
-    as i(user_no, at, source, source_id, place_id, count)
+  using (
+    select unnest($1::int4[]) as user_no, unnest($2::int8[]) as at, unnest($3::text[]) as source,
+      unnest($4::text[]) as source_id, unnest($5::text[]) as place_id, unnest($6::int4[]) as count
+  ) as i
   on s.user_no = i.user_no and s.at = i.at and s.source_id = i.source_id and s.source = i.source and s.place_id = i.place_id
   when matched and s.count + i.count = 0 then delete
   when matched then update set count = s.count + i.count

@@ -19,9 +19,9 @@ function boundsOf(date: string) {
 // writes itself.
 const applyMoves = (schema: CounterSchema) => `
   with moved as materialized (
-    select user_no, key_no, date '1970-01-01' + day as period, currency, orders, units, spent, number
-    from unnest($1::int4[], $2::int4[], $3::text[], $4::int8[], $5::int8[], $6::int8[], $7::int4[], $8::int4[])
-      as i(user_no, key_no, currency, orders, units, spent, day, number)
+    select unnest($1::int4[]) as user_no, unnest($2::int4[]) as key_no, unnest($3::text[]) as currency,
+      unnest($4::int8[]) as orders, unnest($5::int8[]) as units, unnest($6::int8[]) as spent,
+      unnest($7::date[]) as period, unnest($8::int4[]) as number
   ),
   applied as (
     merge into ${schema}.user_day as d using moved as i
@@ -78,7 +78,7 @@ export async function applyDays(
     values: [
       ...counterColumns(rows),
       ...figureColumns(rows),
-      binaryColumn('int4', rows, (row) => epochDay(row.date)),
+      binaryColumn('date', rows, (row) => epochDay(row.date)),
       binaryColumn('int4', [...known.entries()], ([number, isKnown]) => (isKnown ? number : null)),
       binaryColumn('date', bounds, ({ day }) => day),
       binaryColumn('date', bounds, ({ week }) => week),

@@ -19,8 +19,8 @@ export function periodsOf(date: string): string[] {
 const addCustomers = (schema: CounterSchema) => `
   merge into ${schema}.unique_customers as q
   using (
-    select i.kind, date '1970-01-01' + i.day as period, i.key_no, i.customers
-    from unnest($1::text[], $2::int4[], $3::int4[], $4::int4[]) as i(kind, day, key_no, customers)
+    select unnest($1::text[]) as kind, unnest($2::date[]) as period, unnest($3::int4[]) as key_no,
+      unnest($4::int4[]) as customers
   ) as i
   on q.kind = i.kind and q.period = i.period and q.key_no = i.key_no
   when matched and q.customers + i.customers = 0 then delete
@@ -116,7 +116,7 @@ async function writeMoves(
     text: addCustomers(schema),
     values: [
       binaryColumn('text', rows, (row) => row.kind),
-      binaryColumn('int4', rows, (row) => epochDay(row.period)),
+      binaryColumn('date', rows, (row) => epochDay(row.period)),
       binaryColumn('int4', rows, (row) => row.keyNo),
       binaryColumn('int4', rows, (row) => row.customers),
     ],
