@@ -1,4 +1,4 @@
-import { binaryColumn, type Client } from '../base/db.ts';
+import { binaryArray, binaryColumn, type Client } from '../base/db.ts';
 import { applyDays, counterColumns, figureColumns } from './apply-days.ts';
 import type { CounterMoves, DayMove, SaleMove } from './gather-counts.ts';
 import { writeUniqueCustomers } from './unique-customers.ts';
@@ -70,8 +70,8 @@ export async function applyCounts(
 ): Promise<void> {
   if (counters.length === 0) return;
   const { ordersBefore, zeros } = await writeCounters(client, schema, counters, oneCurrency);
-  const daysBefore = await applyDays(client, schema, counters, ordersBefore);
-  await writeUniqueCustomers(client, schema, counters, ordersBefore, daysBefore);
+  const before = await applyDays(client, schema, counters, ordersBefore);
+  await writeUniqueCustomers(client, schema, counters, before);
   if (zeros.length > 0)
     await client.query({
       name: `drop-zero-counters-${schema}`,
@@ -97,19 +97,15 @@ async function writeCounters(
       rows.push(move);
       numbers.push(number);
     }
-  const applied = await client.query<{ number: number; before: number | null; is_zero: boolean }>({
+  const applied = await client.query<[number: number, before: number | null, isZero: boolean]>({
     name: `apply-counters-${schema}`,
     text: applyCounters(schema),
-    values: [
-      ...counterColumns(rows),
-      ...figureColumns(rows),
-      binaryColumn('int4', numbers, (number) => number),
-      oneCurrency,
-    ],
+    values: [...counterColumns(rows), ...figureColumns(rows), binaryArray('int4', numbers), oneCurrency],
+    rowMode: 'array',
   });
   const ordersBefore = new Array<number | undefined>(counters.length).fill(undefined);
   const zeros: CounterMoves[] = [];
-  for (const { number, before, is_zero: isZero } of applied.rows) {
+  for (const [number, before, isZero] of applied.rows) {
     if (before !== null) ordersBefore[number] = before;
     if (isZero) zeros.push(counters[number]!);
   }

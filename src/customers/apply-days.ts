@@ -1,11 +1,12 @@
-import { binaryColumn, type Client } from '../base/db.ts';
+import { binaryArray, binaryColumn, type Client } from '../base/db.ts';
 import { dateOfEpochDay, epochDay } from '../base/time.ts';
 import type { CounterSchema } from './apply-counts.ts';
 import type { Counter, CounterMoves, DayMove } from './gather-counts.ts';
 import { periodsOf } from './unique-customers.ts';
 
-/** The orders of a counter in the day, week, month and year of a date. */
-export type PeriodOrders = readonly [day: number, week: number, month: number, year: number];
+/** The orders of a customer with a key in the day, week, month and year of a date, and in all. */
+export type PeriodOrders = readonly number[];
+const nothingBefore: PeriodOrders = [0, 0, 0, 0, 0];
 
 /** In days since the epoch; an end is no longer of its period. */
 function boundsOf(date: string) {
@@ -21,7 +22,7 @@ const applyMoves = (schema: CounterSchema) => `
   with moved as materialized (
     select unnest($1::int4[]) as user_no, unnest($2::int4[]) as key_no, unnest($3::text[]) as currency,
       unnest($4::int8[]) as orders, unnest($5::int8[]) as units, unnest($6::int8[]) as spent,
-      unnest($7::date[]) as period, unnest($8::int4[]) as number
+      unnest($7::date[]) as period, unnest($8::int8[]) as before, unnest($9::int4[]) as number
   ),
   applied as (
     merge into ${schema}.user_day as d using moved as i
@@ -32,9 +33,9 @@ const applyMoves = (schema: CounterSchema) => `
     when not matched then insert (user_no, key_no, period, currency, orders, units, spent)
       values (i.user_no, i.key_no, i.period, i.currency, i.orders, i.units, i.spent)
   )
-  select i.number, b.by_day, b.by_week, b.by_month, b.by_year
+  select coalesce(b.by_day, 0), coalesce(b.by_week, 0), coalesce(b.by_month, 0), coalesce(b.by_year, 0), i.before, i.number
   from moved as i
-  join unnest($9::date[], $10::date[], $11::date[], $12::date[], $13::date[], $14::date[])
+  join unnest($10::date[], $11::date[], $12::date[], $13::date[], $14::date[], $15::date[])
     as p(period, week, month, month_end, year, year_end) on p.period = i.period
   cross join lateral (
     select cdm.total(d.orders) filter (where d.period = p.period) as by_day,
@@ -45,7 +46,7 @@ const applyMoves = (schema: CounterSchema) => `
     where d.user_no = i.user_no and d.key_no = i.key_no
       and d.period >= least(p.year, p.week) and d.period <= greatest(p.year_end, p.week + 6)
   ) as b
-  where i.number is not null`;
+  where i.before is not null`;
 
 export const counterColumns = (rows: readonly Counter[]) => [
   binaryColumn('int4', rows, (row) => row.userNo),
@@ -60,26 +61,32 @@ export const figureColumns = (rows: readonly DayMove[]) => [
 ];
 
 /**
- * Writes the days that a batch moved; one that is zero goes. Answers, in the order of the counters and their days, the
- * orders before this batch in the periods of each day, for the counters that were there (`ordersBefore`).
+ * Writes the days that a batch moved; one that is zero goes. Answers the orders before this batch, in the order of the
+ * counters and their days. `ordersBefore`: those in all of each counter, undefined where it was not there.
  */
 export async function applyDays(
   client: Client,
   schema: CounterSchema,
   counters: readonly CounterMoves[],
   ordersBefore: readonly (number | undefined)[],
-): Promise<(PeriodOrders | undefined)[]> {
-  const rows = counters.flatMap((counter) => counter.days);
-  const known = counters.flatMap(({ days }, index) => days.map(() => ordersBefore[index] !== undefined));
+): Promise<PeriodOrders[]> {
+  const rows: DayMove[] = [];
+  const before: (number | undefined)[] = [];
+  for (const [index, { days }] of counters.entries())
+    for (const day of days) {
+      rows.push(day);
+      before.push(ordersBefore[index]);
+    }
   const bounds = [...new Set(rows.map((row) => row.date))].map(boundsOf);
-  const { rows: found } = await client.query({
+  const found = await client.query<number[]>({
     name: `apply-days-${schema}`,
     text: applyMoves(schema),
     values: [
       ...counterColumns(rows),
       ...figureColumns(rows),
       binaryColumn('date', rows, (row) => epochDay(row.date)),
-      binaryColumn('int4', [...known.entries()], ([number, isKnown]) => (isKnown ? number : null)),
+      binaryArray('int8', before),
+      binaryArray('int4', [...rows.keys()]),
       binaryColumn('date', bounds, ({ day }) => day),
       binaryColumn('date', bounds, ({ week }) => week),
       binaryColumn('date', bounds, ({ month }) => month),
@@ -87,9 +94,9 @@ export async function applyDays(
       binaryColumn('date', bounds, ({ year }) => year),
       binaryColumn('date', bounds, ({ yearEnd }) => yearEnd),
     ],
+    rowMode: 'array',
   });
-  const before = new Array<PeriodOrders | undefined>(rows.length).fill(undefined);
-  for (const row of found)
-    before[row.number] = [row.by_day ?? 0, row.by_week ?? 0, row.by_month ?? 0, row.by_year ?? 0];
-  return before;
+  const orders = new Array<PeriodOrders>(rows.length).fill(nothingBefore);
+  for (const row of found.rows) orders[row[5]!] = row;
+  return orders;
 }

@@ -27,28 +27,25 @@ const addCustomers = (schema: CounterSchema) => `
   when matched then update set customers = q.customers + i.customers
   when not matched then insert (kind, period, key_no, customers) values (i.kind, i.period, i.key_no, i.customers)`;
 
-const nothingBefore: PeriodOrders = [0, 0, 0, 0];
-
 /** How many customers each period won or lost, by key. */
 class UniqueMoves {
   private readonly periods = new Map<string, Map<number, number>>();
   private readonly periodsByDate = new Map<string, Map<number, number>[]>();
 
   /** One customer and key: where its orders of a period rise above zero the period has one customer more. */
-  add({ keyNo, days }: CounterMoves, before: (index: number) => PeriodOrders, ordersBefore: number): void {
+  add({ keyNo, days }: CounterMoves, before: readonly PeriodOrders[], first: number): void {
     if (days.length === 1) {
       const { date, orders } = days[0]!;
       const periods = this.of(date);
-      for (const [index, customers] of before(0).entries()) move(periods[index]!, keyNo, customers, orders);
-      move(periods[4]!, keyNo, ordersBefore, orders);
+      const own = before[first]!;
+      for (let index = 0; index < periods.length; index++) move(periods[index]!, keyNo, own[index]!, orders);
       return;
     }
     const sums = new Map<Map<number, number>, { before: number; orders: number }>();
     for (const [number, { date, orders }] of days.entries()) {
-      const periodOrders = before(number);
       for (const [index, customers] of this.of(date).entries()) {
         const sum = sums.get(customers);
-        if (sum === undefined) sums.set(customers, { before: periodOrders[index] ?? ordersBefore, orders });
+        if (sum === undefined) sums.set(customers, { before: before[first + number]![index]!, orders });
         else sum.orders += orders;
       }
     }
@@ -84,22 +81,17 @@ function move(customers: Map<number, number>, keyNo: number, before: number, ord
   if (change !== 0) customers.set(keyNo, (customers.get(keyNo) ?? 0) + change);
 }
 
-/**
- * Moves the numbers of unique customers. `ordersBefore` each counter had in all, `daysBefore` in the periods of each of
- * its days, both in the order of the counters; undefined where it had none.
- */
+/** Moves the numbers of unique customers; `before`: the orders until now, in the order of the counters and their days. */
 export async function writeUniqueCustomers(
   client: Client,
   schema: CounterSchema,
   counters: readonly CounterMoves[],
-  ordersBefore: readonly (number | undefined)[],
-  daysBefore: readonly (PeriodOrders | undefined)[],
+  before: readonly PeriodOrders[],
 ): Promise<void> {
   const unique = new UniqueMoves();
   let first = 0;
-  for (const [index, counter] of counters.entries()) {
-    const number = first;
-    unique.add(counter, (day) => daysBefore[number + day] ?? nothingBefore, ordersBefore[index] ?? 0);
+  for (const counter of counters) {
+    unique.add(counter, before, first);
     first += counter.days.length;
   }
   await writeMoves(client, schema, unique.rows());
