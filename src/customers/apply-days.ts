@@ -62,7 +62,8 @@ export const figureColumns = (rows: readonly DayMove[]) => [
 
 /**
  * Writes the days that a batch moved; one that is zero goes. Answers the orders before this batch, in the order of the
- * counters and their days. `ordersBefore`: those in all of each counter, undefined where it was not there.
+ * counters and their days. `ordersBefore`: those in all of each counter, undefined where it was not there and so had no
+ * days either.
  */
 export async function applyDays(
   client: Client,
