@@ -17,7 +17,7 @@ export function trimBytes(bytes: Buffer): Buffer {
   let end = bytes.length;
   while (start < end && isSpace(bytes[start]!)) start++;
   while (end > start && isSpace(bytes[end - 1]!)) end--;
-  return bytes.subarray(start, end);
+  return start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
 }
 
 export function isJson(body: Buffer): boolean {

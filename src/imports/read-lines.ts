@@ -47,7 +47,7 @@ export async function* splitLines(input: AsyncIterable<Buffer>): AsyncGenerator<
 }
 
 function withoutReturn(bytes: Buffer): Buffer {
-  return bytes.at(-1) === 0x0d ? bytes.subarray(0, -1) : bytes;
+  return bytes[bytes.length - 1] === 0x0d ? bytes.subarray(0, -1) : bytes;
 }
 
 /** Without the mark that some programs put before UTF-8; UTF-16 is refused, since nothing in it could be read. */

@@ -7,7 +7,10 @@ import { fitting, withoutNulls } from './optional-nulls.ts';
 import type { ParseContext } from './parse-document.ts';
 import { readJson } from './read-json.ts';
 import { memberOf, reject, shapeProblems } from './reject.ts';
-import { ValueReader } from './value-reader.ts';
+import { noTime, ValueReader } from './value-reader.ts';
+
+type Item = Order['payload']['order_items'][number];
+type Status = NonNullable<Order['payload']['statuses']>[number];
 
 const unknownPaymentMethod = 'unknown';
 const itemsPointer = '/payload/order_items';
@@ -57,18 +60,16 @@ function readOrder(reader: ValueReader, order: Order): Sale {
   const placeId = reader.placeId(payload.restaurant?.id, '/payload/restaurant/id');
   const time = reader.time(payload.date, '/payload/date', placeId);
   const currency = reader.currencyOf(payload.currency, '/payload/currency', placeId, time);
-  const lines = payload.order_items.map((item, index) => readLine(reader, item, `${itemsPointer}/${index}`));
-  const amounts = {
-    totalMinor: reader.amount(payload.cost, '/payload/cost'),
-    ndsMinor: reader.amount(payload.nds_amount ?? 0, '/payload/nds_amount'),
-    tipsMinor: reader.amount(payload.tips_amount ?? 0, '/payload/tips_amount'),
-    discountMinor: reader.amount(payload.bonus_payment ?? 0, '/payload/bonus_payment'),
-  };
+  const lines = reader.each(payload.order_items, itemsPointer, readLine);
+  const totalMinor = reader.amount(payload.cost, '/payload/cost');
+  const ndsMinor = reader.amount(payload.nds_amount ?? 0, '/payload/nds_amount');
+  const tipsMinor = reader.amount(payload.tips_amount ?? 0, '/payload/tips_amount');
+  const discountMinor = reader.amount(payload.bonus_payment ?? 0, '/payload/bonus_payment');
   const status = saleStatuses[payload.final_status];
   if (status === 'closed' && lines.length === 0)
     reader.problem(itemsPointer, 'empty_items', 'a closed order has at least one dish');
-  checkTotals(reader, payload, lines, amounts);
-  return {
+  checkTotals(reader, payload, lines, { totalMinor, discountMinor });
+  const sale: Sale = {
     source: 'order',
     sourceId,
     version,
@@ -78,12 +79,16 @@ function readOrder(reader: ValueReader, order: Order): Sale {
     time,
     currency,
     paymentMethod: payload.payment_method ?? unknownPaymentMethod,
-    ...amounts,
+    totalMinor,
+    ndsMinor,
+    tipsMinor,
+    discountMinor,
     lines,
     statuses,
     flags: reader.flags,
-    ...(payload.user?.id === undefined ? {} : { customerId: payload.user.id }),
   };
+  if (payload.user?.id !== undefined) sale.customerId = payload.user.id;
+  return sale;
 }
 
 /** A number that JSON itself rounds would make one order of two. */
@@ -98,10 +103,7 @@ function readVersion(reader: ValueReader, order: Order): { version: string; stat
   const { payload } = order;
   const updated = reader.written(payload.update_ts, '/payload/update_ts');
   const sent = order.sent_dttm === undefined ? undefined : reader.written(order.sent_dttm, '/sent_dttm');
-  const statuses = (payload.statuses ?? []).flatMap(({ status, dttm }, index) => {
-    const time = reader.written(dttm, `/payload/statuses/${index}/dttm`);
-    return time === undefined ? [] : [{ status, time }];
-  });
+  const statuses = reader.each(payload.statuses ?? [], '/payload/statuses', readStatus);
   if (updated === undefined) return { version: '', statuses };
   // From a clock that is years ahead no later message could be told from an earlier one.
   reader.checkRange({ epochMs: zonedInstantMs(updated), local: updated.local }, '/payload/update_ts');
@@ -114,16 +116,17 @@ function readVersion(reader: ValueReader, order: Order): { version: string; stat
   return { version, statuses };
 }
 
-function readLine(reader: ValueReader, item: Order['payload']['order_items'][number], at: string): Line {
-  const quantityMilli = reader.quantity(item.quantity, `${at}/quantity`);
-  const priceMinor = reader.amount(item.price, `${at}/price`);
-  return {
-    productId: item.id,
-    quantityMilli,
-    priceMinor,
-    amountMinor: reader.product(quantityMilli, priceMinor, `${at}/quantity`),
-    ...(item.name === undefined ? {} : { name: item.name }),
-  };
+function readStatus(reader: ValueReader, { status, dttm }: Status): SaleStatus {
+  return { status, time: reader.written(dttm, '/dttm') ?? noTime };
+}
+
+function readLine(reader: ValueReader, item: Item): Line {
+  const quantityMilli = reader.quantity(item.quantity, '/quantity');
+  const priceMinor = reader.amount(item.price, '/price');
+  const amountMinor = reader.product(quantityMilli, priceMinor, '/quantity');
+  const line: Line = { productId: item.id, quantityMilli, priceMinor, amountMinor };
+  if (item.name !== undefined) line.name = item.name;
+  return line;
 }
 
 function checkTotals(

@@ -10,10 +10,10 @@ const quote = 0x22;
 const backslash = 0x5c;
 
 /** Most documents hold fewer brackets than they may be deep, and native search tells that at once. */
-function hasBrackets(body: Buffer, atLeast: number): boolean {
+function hasBrackets(text: string, atLeast: number): boolean {
   let count = 0;
-  for (const bracket of [0x5b, 0x7b]) {
-    for (let at = body.indexOf(bracket); at !== -1; at = body.indexOf(bracket, at + 1)) {
+  for (const bracket of ['[', '{']) {
+    for (let at = text.indexOf(bracket); at !== -1; at = text.indexOf(bracket, at + 1)) {
       count++;
       if (count >= atLeast) return true;
     }
@@ -80,20 +80,21 @@ function quotable(message: string): string {
 }
 
 /** Only an escape can bring a NUL or a lone surrogate into valid UTF-8 JSON. */
-const escapeMark = Buffer.from('\\u');
+const escapeMark = '\\u';
 
 /** JSON from bytes that may be anything; every trouble is a problem, none an exception. */
 export function readJson(body: Buffer): ReadJson {
   if (!isUtf8(body))
     return { problems: [{ pointer: '', code: 'broken_utf8', message: 'the bytes are not UTF-8' }] };
-  if (hasBrackets(body, maximumDepth + 1) && nestingOf(body) > maximumDepth) {
+  const text = body.toString('utf8');
+  if (hasBrackets(text, maximumDepth + 1) && nestingOf(body) > maximumDepth) {
     return {
       problems: [{ pointer: '', code: 'too_deep', message: `nested deeper than ${maximumDepth} levels` }],
     };
   }
   let value: unknown;
   try {
-    value = JSON.parse(body.toString('utf8'));
+    value = JSON.parse(text);
   } catch (error) {
     return {
       problems: [
@@ -101,7 +102,7 @@ export function readJson(body: Buffer): ReadJson {
       ],
     };
   }
-  if (body.includes(escapeMark)) {
+  if (text.includes(escapeMark)) {
     const problems = findBadStrings(value);
     if (problems.length > 0) return { value, problems };
   }

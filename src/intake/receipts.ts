@@ -27,7 +27,7 @@ export function parseReceipt(arrival: Arrival, context: ParseContext): Incoming 
 
 function readReceipt(reader: ValueReader, receipt: Receipt): Sale {
   const fields = readSaleFields(reader, receipt);
-  const lines = receipt.items.map((item, index) => readLine(reader, item, `/items/${index}`));
+  const lines = reader.each(receipt.items, '/items', readLine);
   const totalMinor = reader.amount(receipt.total_amount, '/total_amount');
   const ndsMinor = reader.amount(receipt.nds_amount, '/nds_amount');
   const tipsMinor = reader.amount(receipt.tips_amount ?? 0, '/tips_amount');
@@ -56,19 +56,20 @@ function readReceipt(reader: ValueReader, receipt: Receipt): Sale {
   };
 }
 
-function readLine(reader: ValueReader, item: Receipt['items'][number], at: string): Line {
-  const quantityMilli = reader.quantity(item.quantity, `${at}/quantity`);
-  const priceMinor = reader.amount(item.price, `${at}/price`);
+function readLine(reader: ValueReader, item: Receipt['items'][number]): Line {
+  const quantityMilli = reader.quantity(item.quantity, '/quantity');
+  const priceMinor = reader.amount(item.price, '/price');
   const amountMinor =
     item.amount === undefined
-      ? reader.product(quantityMilli, priceMinor, `${at}/quantity`)
-      : reader.amount(item.amount, `${at}/amount`);
-  return {
+      ? reader.product(quantityMilli, priceMinor, '/quantity')
+      : reader.amount(item.amount, '/amount');
+  const line: Line = {
     productId: item.product_id,
     category: item.category,
     quantityMilli,
     priceMinor,
     amountMinor,
-    ...(item.name === undefined ? {} : { name: item.name }),
   };
+  if (item.name !== undefined) line.name = item.name;
+  return line;
 }

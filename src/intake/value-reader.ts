@@ -14,7 +14,7 @@ import type { ParseContext } from './parse-document.ts';
 import { maximumProblems } from './schema-problems.ts';
 
 /** Stands for a time that cannot be read; its document is rejected, so nobody sees it. */
-const noTime: LocalTime = { local: '2000-01-01T00:00:00' };
+export const noTime: LocalTime = { local: '2000-01-01T00:00:00' };
 const hourMs = 3_600_000;
 /** What the lines of one sale may add up to, far below where integers stop being exact. */
 const maximumSumMinor = 10 ** 15;
@@ -32,6 +32,9 @@ export class ValueReader {
   private readonly adviceOnNegative: string;
   private currency = '';
   private digits = 2;
+  /** The list whose lines are read, and which of them. */
+  private list: string | undefined;
+  private index = 0;
 
   constructor(arrival: Arrival, context: ParseContext, adviceOnNegative = '') {
     this.arrival = arrival;
@@ -95,6 +98,21 @@ export class ValueReader {
     return this.currency;
   }
 
+  /** Of each member of a list, in which pointers begin at the member: nearly none is ever needed whole. */
+  each<Item, Value>(
+    items: readonly Item[],
+    list: string,
+    read: (reader: ValueReader, item: Item) => Value,
+  ): Value[] {
+    this.list = list;
+    const values = items.map((item, index) => {
+      this.index = index;
+      return read(this, item);
+    });
+    this.list = undefined;
+    return values;
+  }
+
   quantity(value: number | string, pointer: string): number {
     const parsed = parseQuantity(value);
     if (typeof parsed === 'string') this.numberProblem(pointer, parsed, 'a quantity has at most 3 decimals');
@@ -147,7 +165,9 @@ export class ValueReader {
   }
 
   problem(pointer: string, code: string, message: string): void {
-    if (this.problems.length < maximumProblems) this.problems.push({ pointer, code, message });
+    if (this.problems.length >= maximumProblems) return;
+    const whole = this.list === undefined ? pointer : `${this.list}/${this.index}${pointer}`;
+    this.problems.push({ pointer: whole, code, message });
   }
 
   private numberProblem(pointer: string, code: NumberTrouble, decimals: string): void {

@@ -12,16 +12,16 @@ const members: readonly [string, Source][] = [
   ['items', 'receipt'],
   ['product_id', 'transaction'],
 ];
-const longestMember = Math.max(...members.map(([name]) => name.length));
+const lengths = new Set(members.map(([name]) => name.length));
 
 /**
  * The kind of a JSON document by the members it has, undefined where it is none of them. Nothing is built: the
  * whole document is parsed only once, by the parser of its kind.
  */
 export function sourceOfShape(body: Buffer): Source | undefined {
-  const found = new Set<string>();
+  let first = members.length;
   let depth = 0;
-  for (let index = 0; index < body.length; index++) {
+  for (let index = 0; index < body.length && first > 0; index++) {
     const byte = body[index]!;
     if (byte === 0x5b || byte === 0x7b) depth++;
     else if (byte === 0x5d || byte === 0x7d) depth--;
@@ -33,17 +33,16 @@ export function sourceOfShape(body: Buffer): Source | undefined {
         escaped = true;
         index++;
       }
-      if (depth !== 1 || (!escaped && index - start > longestMember)) continue;
-      const name = nameOf(body.subarray(start, index), escaped);
-      if (name !== undefined && isBeforeColon(body, index + 1)) found.add(name);
-      if (found.has(members[0]![0])) break;
+      if (depth !== 1 || (!escaped && !lengths.has(index - start)) || !isBeforeColon(body, index + 1))
+        continue;
+      const found = nameOf(body.toString('latin1', start, index), escaped);
+      for (let member = 0; member < first; member++) if (members[member]![0] === found) first = member;
     }
   }
-  return members.find(([name]) => found.has(name))?.[1];
+  return members[first]?.[1];
 }
 
-function nameOf(bytes: Buffer, escaped: boolean): string | undefined {
-  const text = bytes.toString('latin1');
+function nameOf(text: string, escaped: boolean): string | undefined {
   if (!escaped) return text;
   try {
     return JSON.parse(`"${text}"`) as string;

@@ -29,6 +29,7 @@ export function encodeOrderVersion({ updated, sent, statusCount, status }: Order
 
 /** In UTC, with microseconds. */
 function sortableTime(time: LocalTime): string {
+  if (time.local.length === 19 && time.offset === undefined) return `${time.local}.000000`;
   const fraction = time.local.slice(20, 26).padEnd(6, '0');
   if (time.offset === undefined || time.offset === 'Z') return `${time.local.slice(0, 19)}.${fraction}`;
   return `${new Date(zonedInstantMs(time)).toISOString().slice(0, 19)}.${fraction}`;

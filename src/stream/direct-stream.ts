@@ -107,7 +107,8 @@ export function createDirectStream(deps: DirectStreamDeps): Stream {
           continue;
         }
         const outcomes = await deps.load(documents);
-        for (const [at, { caller, index }] of batch.entries()) {
+        for (let at = 0; at < batch.length; at++) {
+          const { caller, index } = batch[at]!;
           caller.outcomes[index] = outcomes[at]!;
           if (--caller.left === 0) caller.resolve(caller.outcomes);
         }
@@ -159,8 +160,10 @@ export function createDirectStream(deps: DirectStreamDeps): Stream {
           resolve,
           reject,
         };
-        for (const [index, document] of documents.entries())
+        for (let index = 0; index < length; index++) {
+          const document = documents[index]!;
           queue.push({ document, sale: saleOf(document), caller, index });
+        }
         if (running === 0 || (running < loaders && queue.length >= secondLoaderDocuments)) void drain();
       });
     },
