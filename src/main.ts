@@ -1,10 +1,16 @@
 #!/usr/bin/env node
+import { enableCompileCache } from 'node:module';
+import path from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { Command } from 'commander';
 import { CodedError } from './base/errors.ts';
 
 // Batches outlive the young generation and then die: V8 would let three times what lives pile up before it looks.
 setFlagsFromString('--heap-growing-percent=150');
+
+// Half a second of work at every start. Beside the code, since only who may change the code may change what is run in
+// its place (the default is a folder that all users share); where that cannot be written to, nothing is kept.
+enableCompileCache(path.join(import.meta.dirname, '../node_modules/.cache/tillstream'));
 
 /** In the order of the help. Only the command that is asked for is loaded, which takes half a second less. */
 const commands: Record<string, () => Promise<Command>> = {
