@@ -96,8 +96,9 @@ export function createBatchAnswer(wait: boolean, listed = listedCharacters) {
       index,
       transaction_id: sourceIdOf(answered.incoming),
       status: isRefused ? 'rejected' : 'accepted',
-      ...(wait && answered.outcome !== undefined ? { verdict: answered.outcome.verdict } : {}),
-      ...(isRefused || (wait && errors.length > 0) ? { errors } : {}),
+      // What is undefined is left out of the text.
+      verdict: wait ? answered.outcome?.verdict : undefined,
+      errors: isRefused || (wait && errors.length > 0) ? errors : undefined,
     });
   }
 

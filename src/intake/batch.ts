@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Clock } from '../base/clock.ts';
 import { CodedError, type Problem } from '../base/errors.ts';
 import type { Metrics } from '../base/metrics.ts';
@@ -105,7 +106,9 @@ export function createIntake(deps: IntakeDeps, sender: Sender, waitMs: number | 
    * Parts enter the stream one after the other, which keeps the documents of one sale in their order; a few are
    * on their way while the next is read and parsed. A failure names how many documents before it are durable.
    */
-  async function many(bodies: AsyncIterable<Buffer | LongLine> | Iterable<Buffer>): Promise<Answer> {
+  async function many(
+    chunks: AsyncIterable<(Buffer | LongLine)[]> | Iterable<Iterable<Buffer>>,
+  ): Promise<Answer> {
     const answer = createBatchAnswer(wait);
     let part: Incoming[] = [];
     let bytes = 0;
@@ -130,14 +133,20 @@ export function createIntake(deps: IntakeDeps, sender: Sender, waitMs: number | 
       if (part.length > 0) flush().catch(() => {});
     }, partMs);
     try {
-      for await (const body of bodies) {
-        // A slow sender is told at its next document, not at its last.
-        if (failure !== undefined) throw failure.error;
-        const incoming = read(body);
-        part.push(incoming);
-        bytes += incoming.body.length;
-        if (part.length >= partDocuments || bytes >= partBytes) await flush();
-        endless ||= !Buffer.isBuffer(body) && body.endless;
+      for await (const bodies of chunks) {
+        for (const body of bodies) {
+          // A slow sender is told at its next document, not at its last.
+          if (failure !== undefined) throw failure.error;
+          const incoming = read(body);
+          part.push(incoming);
+          bytes += incoming.body.length;
+          if (part.length >= partDocuments || bytes >= partBytes) {
+            await flush();
+            // A part that failed at once is heard of before the next is on its way.
+            await turn();
+          }
+          endless ||= !Buffer.isBuffer(body) && body.endless;
+        }
       }
       await flush();
       await sending;
@@ -160,7 +169,7 @@ export function createIntake(deps: IntakeDeps, sender: Sender, waitMs: number | 
     if (!isArray) return await single(read(body));
     const count = countElements(body);
     if (count === 0) throw emptyBatch();
-    if (count > 0) return await many(arrayElements(body));
+    if (count > 0) return await many([arrayElements(body)]);
     if (body.length <= maximumDocumentBytes) return await single(read(body));
     return await single(refuse(body, 'not_json', 'not JSON: the array does not close'));
   }

@@ -41,7 +41,7 @@ export function parseOrder(arrival: Arrival, context: ParseContext): Incoming {
     return rejectOrder(arrival, value, shapeProblems(orderValidator, known, { list, pointer: itemsPointer }));
   }
   const reader = new ValueReader(arrival, context);
-  const sale = readOrder(reader, order);
+  const sale = readOrder(reader, order, context.accepted === true);
   if (reader.problems.length > 0) return rejectOrder(arrival, value, reader.problems);
   return { ...arrival, sale };
 }
@@ -53,7 +53,7 @@ function rejectOrder(arrival: Arrival, value: unknown, problems: Problem[]): Ref
   return reject(arrival, { sourceId, placeIds }, problems);
 }
 
-function readOrder(reader: ValueReader, order: Order): Sale {
+function readOrder(reader: ValueReader, order: Order, withStatuses: boolean): Sale {
   const { payload } = order;
   const sourceId = readId(reader, order.object_id);
   const { version, statuses } = readVersion(reader, order);
@@ -84,10 +84,10 @@ function readOrder(reader: ValueReader, order: Order): Sale {
     tipsMinor,
     discountMinor,
     lines,
-    statuses,
     flags: reader.flags,
   };
   if (payload.user?.id !== undefined) sale.customerId = payload.user.id;
+  if (withStatuses) sale.statuses = statuses;
   return sale;
 }
 

@@ -73,13 +73,14 @@ export const keptHeadBytes = 4096;
 export const endlessLineBytes = 64 * 1024 * 1024;
 
 /**
- * Lines of a stream without their line ends; empty ones are left out. A line over `maximumBytes` comes as
- * its size and first 4 KiB: no more of it than the limit is ever held.
+ * Lines of a stream without their line ends, those of one chunk at a time: an await for each would cost as much as
+ * reading it. Empty ones are left out. A line over `maximumBytes` comes as its size and first 4 KiB: no more of it
+ * than the limit is ever held.
  */
 export async function* splitLines(
   input: AsyncIterable<Buffer>,
   maximumBytes: number,
-): AsyncGenerator<Buffer | LongLine> {
+): AsyncGenerator<(Buffer | LongLine)[]> {
   let pending: Buffer[] = [];
   let size = 0;
   let first = true;
@@ -102,16 +103,18 @@ export async function* splitLines(
     return line.length === 0 ? undefined : line;
   };
   for await (const chunk of input) {
+    const lines: (Buffer | LongLine)[] = [];
     let start = 0;
     for (let end = chunk.indexOf(0x0a); end >= 0; end = chunk.indexOf(0x0a, start)) {
       keep(chunk.subarray(start, end));
       start = end + 1;
       const line = finish();
-      if (line !== undefined) yield line;
+      if (line !== undefined) lines.push(line);
     }
     if (start < chunk.length) keep(chunk.subarray(start));
+    if (lines.length > 0) yield lines;
     if (size > endlessLineBytes) break;
   }
   const last = finish();
-  if (last !== undefined) yield last;
+  if (last !== undefined) yield [last];
 }

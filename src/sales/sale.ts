@@ -56,7 +56,10 @@ export type Sale = {
   tipsMinor: number;
   discountMinor: number;
   lines: Line[];
-  /** What an order says it went through, each with its own time as written; only the vault keeps them. */
+  /**
+   * What an order says it went through, each with its own time as written. Only the vault keeps them, so they are
+   * left out where a document is read to be loaded: thousands of those wait in memory.
+   */
   statuses?: SaleStatus[];
   flags: Flag[];
 };

@@ -51,14 +51,17 @@ test('the documented order becomes exactly this sale', () => {
         amountMinor: 87_500,
       },
     ],
-    statuses: [
-      { status: 'CLOSED', time: { local: '2023-04-01T20:45:43' } },
-      { status: 'DELIVERING', time: { local: '2023-04-01T20:12:14' } },
-      { status: 'COOKING', time: { local: '2023-04-01T19:14:45' } },
-      { status: 'OPEN', time: { local: '2023-04-01T18:55:52' } },
-    ],
     flags: [],
   });
+});
+
+test('what an order went through is read once it was accepted', () => {
+  assert.deepEqual(saleOf(parse({}, {}, contextOf({ accepted: true }))).statuses, [
+    { status: 'CLOSED', time: { local: '2023-04-01T20:45:43' } },
+    { status: 'DELIVERING', time: { local: '2023-04-01T20:12:14' } },
+    { status: 'COOKING', time: { local: '2023-04-01T19:14:45' } },
+    { status: 'OPEN', time: { local: '2023-04-01T18:55:52' } },
+  ]);
 });
 
 for (const [status, expected] of [

@@ -20,8 +20,9 @@ async function* chunks(bytes: Buffer, sizes: readonly number[]): AsyncGenerator<
 
 async function linesOf(body: Buffer | string, maximumBytes = 100, sizes: readonly number[] = [7]) {
   const lines: unknown[] = [];
-  for await (const line of splitLines(chunks(Buffer.from(body), sizes), maximumBytes))
-    lines.push(Buffer.isBuffer(line) ? line.toString() : [line.tooLong, line.head.length]);
+  for await (const some of splitLines(chunks(Buffer.from(body), sizes), maximumBytes))
+    for (const line of some)
+      lines.push(Buffer.isBuffer(line) ? line.toString() : [line.tooLong, line.head.length]);
   return lines;
 }
 
