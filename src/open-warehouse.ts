@@ -25,6 +25,7 @@ import { ensurePartitions, settleInstallation } from './warehouse/installation.t
 import { createLoader, type FirstStatement, type Loader } from './warehouse/load.ts';
 import { createDailyStore, type DailyReports } from './warehouse/load-daily.ts';
 import { createRollUp } from './warehouse/roll-up.ts';
+import { standingBack } from './warehouse/stand-back.ts';
 
 export type WarehouseOptions = {
   config: Config;
@@ -261,12 +262,17 @@ function startFollowers(
 ): Follower[] {
   const { log, metrics } = options;
   const rhythm = { log, idleMs: foldIdleMs, restMs: foldRestMs, longestRestMs: longestFoldRestMs };
-  const folding = startFollower({ ...rhythm, name: 'fold', step: fold.step, fullStep: fold.rowsPerStep });
+  const folding = startFollower({
+    ...rhythm,
+    name: 'fold',
+    step: standingBack(pool, 'fold', fold.step),
+    fullStep: fold.rowsPerStep,
+  });
   lifecycle.onStop('fold', () => folding.stop());
   const counting = startFollower({
     ...rhythm,
     name: 'customers',
-    step: customers.step,
+    step: standingBack(pool, 'customers', customers.step),
     fullStep: customers.rowsPerStep,
     restMs: customersRestMs,
     longestRestMs: longestCustomersRestMs,

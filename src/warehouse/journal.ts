@@ -45,16 +45,21 @@ export async function reservePositions(client: Client, count: number): Promise<n
   return rows.map((row) => row.position);
 }
 
+// Arrays are unnested one by one: `from unnest($1, $2)` writes each of them to a store of its own first.
 const insertRows = `
   insert into stg.journal (position, epoch, received_at, source, source_id, version, sale_seq, verdict, place_id,
     problems, resolved, contributions, reference_version, document, content_type, token_id, replay_of, topic, partition, "offset")
   select i.position, $1, i.received_at, i.source, i.source_id, i.version, i.sale_seq, i.verdict, i.place_id,
     i.problems, ($11::jsonb[])[i.resolved_number], i.contributions, i.reference_version, i.document, i.content_type, i.token_id, i.replay_of, i.topic, i.partition, i."offset"
-  from unnest($2::int8[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::int4[], $8::text[], $9::text[],
-      $10::jsonb[], $21::int4[], $12::jsonb[], $13::int8[], $14::bytea[], $15::text[], $16::text[], $17::int8[],
-      $18::text[], $19::int4[], $20::int8[])
-    as i(position, received_at, source, source_id, version, sale_seq, verdict, place_id,
-      problems, resolved_number, contributions, reference_version, document, content_type, token_id, replay_of, topic, partition, "offset")`;
+  from (
+    select unnest($2::int8[]) as position, unnest($3::timestamptz[]) as received_at, unnest($4::text[]) as source,
+      unnest($5::text[]) as source_id, unnest($6::text[]) as version, unnest($7::int4[]) as sale_seq,
+      unnest($8::text[]) as verdict, unnest($9::text[]) as place_id, unnest($10::jsonb[]) as problems,
+      unnest($21::int4[]) as resolved_number, unnest($12::jsonb[]) as contributions, unnest($13::int8[]) as reference_version,
+      unnest($14::bytea[]) as document, unnest($15::text[]) as content_type, unnest($16::text[]) as token_id,
+      unnest($17::int8[]) as replay_of, unnest($18::text[]) as topic, unnest($19::int4[]) as partition,
+      unnest($20::int8[]) as "offset"
+  ) as i`;
 
 /** Appends rows to the journal; the caller's transaction gives them their place in the order of followers. */
 export async function appendRows(client: Client, epoch: number, rows: readonly JournalRow[]): Promise<void> {

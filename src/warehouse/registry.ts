@@ -49,13 +49,17 @@ const ofUnknown = 'join unknown as u on u.sale = i.sale';
 const insertFresh = (areNew: boolean) => `
   with input as materialized (
     select i.*, nextval('stg.journal_position') as position
-    from unnest($1::int4[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::text[], $8::text[],
-        $9::date[], $10::timestamptz[], $11::jsonb[], $12::int4[], $14::jsonb[], $15::bytea[], $16::text[],
-        $17::text[], $18::int8[], $19::bytea[], $20::text[], $21::int4[], $22::int8[], $23::int4[], $24::int4[],
-        $25::text[], $26::bool[])
-      as i(index, source, place_scope, source_id, version, content_hash, status, place_id, business_date, received_at,
-        problems, resolved_number, contributions, document, content_type, token_id, replay_of, canonical_hash,
-        topic, partition, "offset", sale, sale_seq, verdict, is_passing)
+    from (
+      select unnest($1::int4[]) as index, unnest($2::text[]) as source, unnest($3::text[]) as place_scope,
+        unnest($4::text[]) as source_id, unnest($5::text[]) as version, unnest($6::bytea[]) as content_hash,
+        unnest($7::text[]) as status, unnest($8::text[]) as place_id, unnest($9::date[]) as business_date,
+        unnest($10::timestamptz[]) as received_at, unnest($11::jsonb[]) as problems, unnest($12::int4[]) as resolved_number,
+        unnest($14::jsonb[]) as contributions, unnest($15::bytea[]) as document, unnest($16::text[]) as content_type,
+        unnest($17::text[]) as token_id, unnest($18::int8[]) as replay_of, unnest($19::bytea[]) as canonical_hash,
+        unnest($20::text[]) as topic, unnest($21::int4[]) as partition, unnest($22::int8[]) as "offset",
+        unnest($23::int4[]) as sale, unnest($24::int4[]) as sale_seq, unnest($25::text[]) as verdict,
+        unnest($26::bool[]) as is_passing
+    ) as i
   ),
   fresh as (
     insert into stg.sale (source, place_scope, source_id, version, content_hash, canonical_hash, journal_position,
@@ -219,11 +223,13 @@ export async function readAppliedRows(
 const updateKnown = `
   update stg.sale as s set version = i.version, content_hash = i.content_hash, canonical_hash = i.canonical_hash,
     journal_position = i.position, journal_at = i.at, sale_seq = i.sale_seq, status = i.status, place_id = i.place_id,
-    business_date = i.business_date::date, reference_version = $11
-  from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::int8[], $7::timestamptz[], $8::int4[],
-      $9::text[], $10::text[], $12::text[], $13::bytea[])
-    as i(source_id, source, place_scope, version, content_hash, position, at, sale_seq, status, place_id, business_date,
-      canonical_hash)
+    business_date = i.business_date, reference_version = $11
+  from (
+    select unnest($1::text[]) as source_id, unnest($2::text[]) as source, unnest($3::text[]) as place_scope,
+      unnest($4::text[]) as version, unnest($5::bytea[]) as content_hash, unnest($6::int8[]) as position,
+      unnest($7::timestamptz[]) as at, unnest($8::int4[]) as sale_seq, unnest($9::text[]) as status,
+      unnest($10::text[]) as place_id, unnest($12::date[]) as business_date, unnest($13::bytea[]) as canonical_hash
+  ) as i
   where s.source_id = i.source_id and s.source = i.source and s.place_scope = i.place_scope`;
 
 export type Update = { prepared: Prepared; position: number; saleSeq: number };
@@ -251,7 +257,7 @@ export async function updateRegistered(
       binaryColumn('text', sales, (sale) => sale.status),
       binaryColumn('text', sales, (sale) => sale.placeId),
       referenceVersion,
-      binaryColumn('text', updates, (update) => update.prepared.businessDate),
+      binaryColumn('date', updates, (update) => epochDay(update.prepared.businessDate)),
       binaryColumn('bytea', updates, (update) => update.prepared.canonicalHash),
     ],
   });
