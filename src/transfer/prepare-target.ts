@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database, Queryable } from '../base/db.ts';
 import { CodedError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -27,6 +28,10 @@ const selectPrograms = `
 /** Names under which this room itself is connected. */
 const transferNames = ['tillstream-backup', 'tillstream-restore', 'tillstream-move', 'tillstream-transfer'];
 
+/** The connections of a program that has just ended are gone in a moment. */
+const looksForPrograms = 10;
+const lookAgainMs = 100;
+
 /** The names of other programs of ours that use a database. */
 async function findPrograms(client: Queryable): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>({ text: selectPrograms, values: [transferNames] });
@@ -35,7 +40,11 @@ async function findPrograms(client: Queryable): Promise<string[]> {
 
 /** Error `transfer_failed` where a program runs on the database, or it holds what someone put there. */
 export async function refuseUsed(client: Queryable): Promise<void> {
-  const programs = await findPrograms(client);
+  let programs = await findPrograms(client);
+  for (let looks = 0; programs.length > 0 && looks < looksForPrograms; looks++) {
+    await sleep(lookAgainMs);
+    programs = await findPrograms(client);
+  }
   if (programs.length > 0)
     throw new CodedError(
       'transfer_failed',
