@@ -1,11 +1,12 @@
 import { resolveTime } from '../base/time.ts';
 import type { Line, Sale } from './sale.ts';
 
-/** One of those that `cdm.contribution_rows` reads (2: daily files, 3: as most are stored, see `stored-contribution.ts`). */
+/** `cdm.contribution_rows` reads every one there has been: 2 daily files, 3 as most are stored (`stored-contribution.ts`). */
 const contributionFormat = 1;
 
 /**
- * What one sale adds to the marts. Short member names: a copy stands in every journal row. Money in minor units, quantity in thousandths, instants in seconds since the epoch.
+ * What one sale adds to the marts. Short member names: a copy stands in every journal row. Money in minor units,
+ * quantity in thousandths, instants in seconds since the epoch.
  */
 export type Contribution = {
   /** Format. */

@@ -22,6 +22,15 @@ export type StoredContribution = Contribution | PackedContribution;
  */
 export const mostTexts = 200;
 const fixedNumbers = 7;
+type Fixed = [
+  hour: number,
+  at: number,
+  nds: number,
+  tips: number,
+  discount: number,
+  units: number,
+  categories: number,
+];
 
 /** As it is stored in the journal: the JSON of an array, `undefined` where nothing is counted. */
 export function contributionsText(signed: readonly Contribution[]): string | undefined {
@@ -72,15 +81,7 @@ export function readContribution(stored: StoredContribution): Contribution {
   const { n, t, refund = 0, ...kept } = stored as PackedContribution;
   const numbers = JSON.parse(`[${n.slice(1, -1)}]`) as number[];
   const texts = JSON.parse(`[${t.slice(1, -1)}]`) as string[];
-  const [hour, at, nds, tips, discount, , count] = numbers as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const [hour, at, nds, tips, discount, , count] = numbers as Fixed;
   const categories: Contribution['categories'] = [];
   for (let index = 0; index < count; index++) {
     const from = fixedNumbers + 2 * index;

@@ -1,6 +1,6 @@
 import { binaryColumn, type Client, inTransaction } from '../base/db.ts';
 import type { Resolved, Source } from '../sales/sale.ts';
-import type { StoredContribution } from '../sales/stored-contribution.ts';
+import { putIn, type StoredContribution } from '../sales/stored-contribution.ts';
 import type { RecomputeDeps, SaleKey } from './recompute.ts';
 
 const salesPerStep = 250;
@@ -158,8 +158,8 @@ function standingOf(
   row: Repair,
   deps: RepairDeps,
 ): { status: string; placeId: string; businessDate: string } {
-  const counted = row.contributions?.find((entry) => entry.sign === 1);
-  if (counted !== undefined) return { status: 'closed', placeId: counted.place, businessDate: counted.date };
+  const counted = putIn(row.contributions);
+  if (counted !== null) return { status: 'closed', placeId: counted.place, businessDate: counted.date };
   const sale =
     row.document === null
       ? undefined
