@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
 type Line = { product_id: string; quantity: number; price: number; category: string };
-type Sold = { time: string; items: Line[] };
+/** The lines as JSON, and their sum: made once, since a sale comes again in every place and after a year. */
+type Sold = { time: string; items: string; cents: number };
 
 const folder = path.join(import.meta.dirname, '../examples/pizza-place');
 const secondsPerDay = 86_400;
@@ -19,14 +20,14 @@ function readDays(): Sold[][] {
     rows('pizzas.csv').map(([id, type, , price]) => [id, { type, price: Number(price) }]),
   );
   const lines = Map.groupBy(rows('order_details.csv'), ([, order]) => order!);
-  const orders = rows('orders.csv').map(([order, date, time]) => ({
-    date: date!,
-    time: time!,
-    items: lines.get(order!)!.map(([, , pizza, quantity]): Line => {
+  const orders = rows('orders.csv').map(([order, date, time]) => {
+    const items = lines.get(order!)!.map(([, , pizza, quantity]): Line => {
       const { type, price } = pizzas.get(pizza!)!;
       return { product_id: pizza!, quantity: Number(quantity), price, category: category.get(type)! };
-    }),
-  }));
+    });
+    const cents = items.reduce((sum, { price, quantity }) => sum + Math.round(price * 100) * quantity, 0);
+    return { date: date!, time: time!, items: JSON.stringify(items), cents };
+  });
   return [...Map.groupBy(orders, (order) => order.date).values()];
 }
 
@@ -53,20 +54,19 @@ export function* chainReceipts(
     for (const sale of sold) {
       if (index === total) return;
       const id = `${prefix}-${index++}`;
-      yield { id, document: JSON.stringify(receiptOf(id, date, sale)) };
+      yield { id, document: receiptOf(id, date, sale) };
     }
   }
 }
 
-function receiptOf(id: string, date: string, sale: Sold & { place: number }): Record<string, unknown> {
-  const cents = sale.items.reduce((sum, { price, quantity }) => sum + Math.round(price * 100) * quantity, 0);
-  return {
-    transaction_id: id,
-    timestamp: `${date}T${sale.time}`,
-    place_id: `place-${sale.place}`,
-    items: sale.items,
-    total_amount: cents / 100,
-    nds_amount: Math.round(cents / 11) / 100,
-    payment_method: /[0-6]$/.test(id) ? 'card' : 'cash',
-  };
+/** Nothing in it has to be escaped. */
+function receiptOf(
+  id: string,
+  date: string,
+  { place, time, items, cents }: Sold & { place: number },
+): string {
+  const paid = /[0-6]$/.test(id) ? 'card' : 'cash';
+  const total = cents / 100;
+  const nds = Math.round(cents / 11) / 100;
+  return `{"transaction_id":"${id}","timestamp":"${date}T${time}","place_id":"place-${place}","items":${items},"total_amount":${total},"nds_amount":${nds},"payment_method":"${paid}"}`;
 }
