@@ -88,7 +88,10 @@ const slowest = (followers: string) => `
   select epoch, xid, position from cdm.cursor where follower = any(${followers}::text[]) and caught_up
   order by epoch, xid, position limit 1`;
 
-/** Journal rows past the slowest of the followers, counted no further than `limit`. */
+/**
+ * Journal rows past the slowest of the followers, counted no further than `limit`. In order, else the planner, who takes a
+ * third of the journal to be past any place, reads it from its beginning to find the few rows at its end.
+ */
 export async function countTail(
   pool: Database,
   limit: number,
@@ -102,7 +105,7 @@ export async function countTail(
         select 1 from stg.journal
         where contributions is not null and (epoch, xid, position) > (
           (select epoch from slowest), (select xid from slowest), (select position from slowest))
-        limit $1
+        order by epoch, xid, position limit $1
       ) as tail`,
     values: [limit, followers],
   });
