@@ -98,6 +98,8 @@ export async function startTestProgram(
     PORT: '0',
     ADMIN_TOKEN: adminToken,
     LOG_LEVEL: process.env.TEST_LOG ?? 'silent',
+    // The sales of most tests are of 2024, and all marts are compared.
+    RETENTION_PULSE_DAYS: '0',
     ...joined?.env,
     ...env,
   });

@@ -104,36 +104,37 @@ const packedHeads = `
 const counted = (last: string) =>
   `unnest(('{${Array.from({ length: mostTexts }, (_, index) => index + 1).join(',')}}'::integer[])[1:${last}])`;
 
-/** As `cdm.packed_parts` has them. */
+/** As `cdm.packed_parts` has them, of those sales in `heads` that are packed. */
 const packedParts = {
-  category: `
+  category: (heads: string) => `
     select *, texts[1 + i] as category, null::text as product_id, numbers[7 + 2 * i] as amount,
       numbers[6 + 2 * i] as quantity, 1::bigint as count
-    from (select *, ${counted('numbers[7]')} as i, null::bigint as first from heads where numbers is not null) as h`,
-  product: `
+    from (select *, ${counted('numbers[7]')} as i, null::bigint as first from ${heads} where numbers is not null) as h`,
+  product: (heads: string) => `
     select *, case when numbers[first] = 0 then '*' else texts[1 + numbers[first]] end as category,
       texts[1 + numbers[7] + i] as product_id, numbers[first + 2] as amount, numbers[first + 1] as quantity,
       numbers[first + 3] as count
     from (
       select *, 4 + 2 * numbers[7] + 4 * i as first
-      from (select *, ${counted('cardinality(texts) - 1 - numbers[7]')} as i from heads where numbers is not null) as h offset 0
+      from (select *, ${counted('cardinality(texts) - 1 - numbers[7]')} as i from ${heads} where numbers is not null) as h offset 0
     ) as h`,
 };
 type Part = keyof typeof packedParts;
 
-const listedParts = (part: Part, kind: string) => `
+const listedParts = (part: Part, kind: string, heads: string) => `
   select h.*, 0 as i, 0 as first, p.category, p.product_id, p.amount, p.units as quantity, p.count
-  from heads as h cross join lateral ${kind} as p
+  from ${heads} as h cross join lateral ${kind} as p
   where h.numbers is null and p.scope = ${part === 'category' ? 1 : 2}`;
-const saleParts = (part: Part) =>
-  `${packedParts[part]} union all ${listedParts(part, 'cdm.sale_parts(h.categories, h.products)')} and h.lines is null`;
+const saleParts = (part: Part, heads = 'heads') =>
+  `${packedParts[part](heads)} union all ${listedParts(part, 'cdm.sale_parts(h.categories, h.products)', heads)} and h.lines is null`;
 
 // Only a receipt and a daily file name the categories of their products themselves.
+const uncategorised =
+  "(select * from heads where source in ('transaction', 'order') and sold + refunded = 1)";
 const findByProduct = `
   insert into stg.sale_product (product_id, business_date, place_id)
   select distinct product_id, period, place_id
-  from (${saleParts('product')}) as p
-  where source in ('transaction', 'order') and sold + refunded = 1
+  from (${saleParts('product', uncategorised)}) as p
   order by 1, 2, 3
   on conflict do nothing`;
 
@@ -175,7 +176,7 @@ function additions(schema: MartSchema): Addition[] {
   const rows = (part: Part) => `(
     select place_id, period, hour_at, source, payment_method, currency, category, product_id, sold * amount as sales,
       refunded * amount as refunds, sold * count as receipts, refunded * count as refund_receipts, direction * quantity as units
-    from (${saleParts(part)} union all ${listedParts(part, 'cdm.daily_parts(h.lines)')} and h.lines is not null) as p) as r`;
+    from (${saleParts(part)} union all ${listedParts(part, 'cdm.daily_parts(h.lines)', 'heads')} and h.lines is not null) as p) as r`;
   const mart = (
     name: string,
     keys: readonly string[],
@@ -220,7 +221,10 @@ export function foldStatement(schema: MartSchema, limit: number, looksFirst: boo
     from heads
   ),
   days as materialized (select distinct place_id, period from whole),
-  pulse as (${pulse(false, 'sale_at')} union all ${pulse(true, 'arrived_at')}),
+  pulse as (
+    select * from (${pulse(false, 'sale_at')} union all ${pulse(true, 'arrived_at')}) as slot
+    where slot_at >= coalesce((select kept_from from ops.retention where kind = 'pulse'), '-infinity')
+  ),
   slots as materialized (
     select place_id, by_arrival, min(slot_at) as first, max(slot_at) as last from pulse group by place_id, by_arrival
   ),

@@ -60,12 +60,21 @@ const emptyBodies = `
   )
   select count(*) as rows, max(position) as last from old`;
 
-// Told before the first row goes, so that no reader sums half a day. Nothing to be told of where there are no sales.
+// Told before the first row goes, so that no reader sums half a day.
 const setPulseStart = `
   insert into ops.retention as r (kind, kept_from)
-  select 'pulse', date_trunc('day', now() - make_interval(days => $1)) where exists (select from stg.sale)
+  values ('pulse', date_trunc('day', now() - make_interval(days => $1)))
   on conflict (kind) do update set kept_from = greatest(r.kept_from, excluded.kept_from)
   returning kept_from`;
+
+/**
+ * Says from when on five-minute figures are kept, before the first sale comes: the fold writes no older ones, which
+ * would only go again at night. It never goes back, since nothing brings the older ones.
+ */
+export async function startPulse(pool: Database, days: RetentionDays['pulse']): Promise<Date | undefined> {
+  if (days === 0) return undefined;
+  return (await pool.query<{ kept_from: Date }>({ text: setPulseStart, values: [days] })).rows[0]!.kept_from;
+}
 
 const deletePulse = `
   delete from cdm.place_pulse where ctid = any (array(
@@ -85,7 +94,7 @@ export async function applyRetention(deps: RetentionDeps): Promise<Retained> {
   if (days.jobs > 0) await untilLess(pool, deleteAudits, [days.jobs], (rows) => note('audits', rows));
   if (days.rejectedBodies > 0)
     await dropBodies(pool, days.rejectedBodies, (rows) => note('rejected_bodies', rows));
-  if (days.pulse > 0) await dropPulse(pool, days.pulse, (rows) => note('pulse', rows));
+  await dropPulse(pool, days.pulse, (rows) => note('pulse', rows));
   if (days.snapshots > 0) await thinSnapshots(pool, days.snapshots, (rows) => note('snapshots', rows));
   if (days.deliveries > 0)
     await untilLess(pool, deleteDeliveries, [days.deliveries], (rows) => note('deliveries', rows));
@@ -118,7 +127,7 @@ async function dropBodies(pool: Database, days: number, note: Note): Promise<voi
 
 /** Under the lock of the fold, which is the writer of the pulse, and let go of after each step. */
 async function dropPulse(pool: Database, days: number, note: Note): Promise<void> {
-  const from = (await pool.query({ text: setPulseStart, values: [days] })).rows[0]?.kept_from;
+  const from = await startPulse(pool, days);
   if (from === undefined) return;
   const places = await pool.query<{ place_id: string }>('select place_id from ops.place order by place_id');
   for (const { place_id: placeId } of places.rows)

@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test';
 import { createLog } from '../../src/base/log.ts';
 import { createMetrics } from '../../src/base/metrics.ts';
 import { type RetentionDays, readConfig } from '../../src/config.ts';
+import { rebuildMarts } from '../../src/warehouse/rebuild.ts';
 import { applyRetention } from '../../src/warehouse/retention.ts';
 import { takeSnapshot } from '../../src/warehouse/take-snapshot.ts';
 import { noonDate, noonTime, noonZone } from '../noon.ts';
@@ -25,10 +26,10 @@ const apply = (days: Partial<RetentionDays>, sendsOutbox = false) =>
 const query = async (text: string) => (await tested.database.pool.query(text)).rows;
 const nothing = { outbox: 0, audits: 0, rejected_bodies: 0, pulse: 0, snapshots: 0, deliveries: 0 };
 
-test('nothing goes where nothing is set, and before the first sale nothing is noted', async () => {
+test('nothing goes where nothing is set, and none where there is none', async () => {
   assert.deepEqual(await apply({}), nothing);
   assert.deepEqual(
-    await apply({ outbox: 1, jobs: 1, rejectedBodies: 1, pulse: 90, snapshots: 1, deliveries: 1 }),
+    await apply({ outbox: 1, jobs: 1, rejectedBodies: 1, snapshots: 1, deliveries: 1 }),
     nothing,
   );
   assert.deepEqual(await query('select from ops.retention'), []);
@@ -126,14 +127,47 @@ test('the pulse goes, the audit does not miss it, and what would need it is refu
   const refused = await compare('last_year');
   assert.equal(refused.body.code, 'not_answerable');
   assert.equal((await compare('last_week')).status, 200);
-  // A correction of an old sale leaves half of it in the pulse until the next night.
+  // Of a correction of an old sale, nothing comes to stand where the sale itself went.
   await tested.call(
     'POST',
     '/api/checks/',
     receipt({ transaction_id: 'old', timestamp: old, revision: 1, payment_method: 'cash' }),
   );
   await tested.settle();
+  assert.equal((await query('select from cdm.place_pulse where not by_arrival')).length, 1);
   assert.deepEqual(await tested.audit(), []);
+});
+
+test('five-minute figures older than what is kept are never written, nor by a rebuild', async () => {
+  const fresh = await startTestProgram({ DEFAULT_TIME_ZONE: noonZone, RETENTION_PULSE_DAYS: '90' });
+  try {
+    const slots = async () =>
+      (
+        await fresh.database.pool.query(
+          'select by_arrival, receipts from cdm.place_pulse order by by_arrival, slot_at',
+        )
+      ).rows;
+    await fresh.call('POST', '/api/checks/', [
+      receipt({ transaction_id: 'old', timestamp: noonTime(92 * dayMs) }),
+      receipt({ transaction_id: 'near', timestamp: noonTime(88 * dayMs) }),
+    ]);
+    await fresh.settle();
+    const written = await slots();
+    assert.deepEqual(written[0], { by_arrival: false, receipts: 1 });
+    assert.deepEqual(
+      [
+        written.filter((slot) => !slot.by_arrival).length,
+        written.reduce((sum, slot) => sum + slot.receipts, 0),
+      ],
+      [1, 3],
+    );
+    assert.deepEqual(await fresh.audit(), []);
+    await rebuildMarts({ ...fresh.program.warehouse, log: createLog('silent'), metrics, progress: () => {} });
+    assert.deepEqual(await slots(), written);
+    assert.deepEqual(await fresh.audit(), []);
+  } finally {
+    await fresh.stop();
+  }
 });
 
 test('snapshots are forgotten behind the newest of their time, which still answers', async () => {
