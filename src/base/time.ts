@@ -95,6 +95,7 @@ const dayMs = 24 * hourMs;
 const quarterMs = 900_000;
 
 const zero = 0x30;
+const midnight = '00:00';
 
 function twoDigits(text: string, at: number): number {
   return (text.charCodeAt(at) - zero) * 10 + text.charCodeAt(at + 1) - zero;
@@ -229,7 +230,14 @@ export function resolveTime(time: LocalTime, zone: string, businessDayStart: str
     local = isoLocal(epochMs, offsetMs);
     startMs = Math.floor((epochMs + offsetMs) / hourMs) * hourMs - offsetMs;
   }
-  const date = local.slice(0, 10);
-  const businessDate = local.slice(11, 16) < businessDayStart ? addDays(date, -1) : date;
-  return { epochMs, hourMs: startMs, businessDate, local, ...(flag === undefined ? {} : { flag }) };
+  const date = local.startsWith(lastDate) ? lastDate : local.slice(0, 10);
+  const isEarly = businessDayStart !== midnight && local.slice(11, 16) < businessDayStart;
+  const resolved: ResolvedTime = {
+    epochMs,
+    hourMs: startMs,
+    businessDate: isEarly ? addDays(date, -1) : date,
+    local,
+  };
+  if (flag !== undefined) resolved.flag = flag;
+  return resolved;
 }

@@ -63,48 +63,74 @@ export const unknownCategory = 'unknown';
 
 type CategoryOf = (line: Line) => string;
 
-function sumByCategory(sale: Sale, categoryOf: CategoryOf): Contribution['categories'] {
-  const first = sale.lines[0];
-  if (first !== undefined && sale.lines.length === 1) {
-    return [[categoryOf(first), first.quantityMilli, first.amountMinor]];
+/** Up to so many lines looking through what is summed already is cheaper than a map. */
+const fewLines = 16;
+
+/** The rows among which one of `key` is looked for, where most sales have few. */
+class Sums<Row> {
+  readonly rows: Row[] = [];
+  private readonly byKey: Map<string, Row[]> | undefined;
+
+  constructor(lines: number) {
+    this.byKey = lines > fewLines ? new Map() : undefined;
   }
-  const rows = new Map<string, [string, number, number]>();
+
+  near(key: string): readonly Row[] {
+    return this.byKey === undefined ? this.rows : (this.byKey.get(key) ?? []);
+  }
+
+  add(key: string, row: Row): void {
+    this.rows.push(row);
+    if (this.byKey === undefined) return;
+    const near = this.byKey.get(key);
+    if (near === undefined) this.byKey.set(key, [row]);
+    else near.push(row);
+  }
+}
+
+function sumByCategory(sale: Sale, categoryOf: CategoryOf): Contribution['categories'] {
+  const sums = new Sums<[string, number, number]>(sale.lines.length);
   for (const line of sale.lines) {
     const category = categoryOf(line);
-    const row = rows.get(category);
-    if (row === undefined) rows.set(category, [category, line.quantityMilli, line.amountMinor]);
+    const row = sums.near(category).find(([name]) => name === category);
+    if (row === undefined) sums.add(category, [category, line.quantityMilli, line.amountMinor]);
     else {
       row[1] += line.quantityMilli;
       row[2] += line.amountMinor;
     }
   }
-  return [...rows.values()];
+  return sums.rows;
 }
 
 function sumByProduct(sale: Sale, categoryOf: CategoryOf): Contribution['products'] {
-  const rows = new Map<string, Map<string, ProductRow>>();
-  const result: Contribution['products'] = [];
+  const sums = new Sums<ProductRow>(sale.lines.length);
+  let several: Map<string, number> | undefined;
   for (const line of sale.lines) {
-    let ofProduct = rows.get(line.productId);
-    if (ofProduct === undefined) {
-      ofProduct = new Map();
-      rows.set(line.productId, ofProduct);
-    }
+    const { productId } = line;
     const category = categoryOf(line);
-    const row = ofProduct.get(category);
+    let others = 0;
+    let row: ProductRow | undefined;
+    for (const near of sums.near(productId)) {
+      if (near[0] !== productId) continue;
+      if (near[1] === category) row = near;
+      else others++;
+    }
     if (row === undefined) {
-      const added: ProductRow = [line.productId, category, line.quantityMilli, line.amountMinor, 1];
-      ofProduct.set(category, added);
-      result.push(added);
+      sums.add(productId, [productId, category, line.quantityMilli, line.amountMinor, 1]);
+      if (others > 0) several = (several ?? new Map()).set(productId, others);
     } else {
       row[2] += line.quantityMilli;
       row[3] += line.amountMinor;
     }
   }
-  for (const [productId, ofProduct] of rows) {
-    if (ofProduct.size > 1) result.push([productId, severalCategories, 0, 0, 1 - ofProduct.size]);
-  }
-  return result;
+  if (several === undefined) return sums.rows;
+  // In the order in which the products came.
+  const products = new Set(sums.rows.map(([productId]) => productId));
+  const further = [...products].flatMap((productId): ProductRow[] => {
+    const others = several.get(productId);
+    return others === undefined ? [] : [[productId, severalCategories, 0, 0, -others]];
+  });
+  return [...sums.rows, ...further];
 }
 
 /**

@@ -1,9 +1,11 @@
 import { type LocalTime, zonedInstantMs } from '../base/time.ts';
 import { type OrderStatus, orderStatuses } from './order.ts';
 
+const firstRevision = '0000000000';
+
 /** Revisions are compared as text, so they are written with leading zeros. */
 export function encodeRevision(revision: number): string {
-  return String(revision).padStart(10, '0');
+  return revision === 0 ? firstRevision : String(revision).padStart(firstRevision.length, '0');
 }
 
 export type OrderVersion = {

@@ -3,9 +3,10 @@ import { canonicalHash } from '../sales/canonical-hash.ts';
 import { type Contribution, negated } from '../sales/contribution.ts';
 import type { Incoming } from '../sales/sale.ts';
 import { contributionsText } from '../sales/stored-contribution.ts';
+import { computeContribution } from './compute-contribution.ts';
 import { decideVerdict } from './decide-verdict.ts';
 import type { JournalRow } from './journal.ts';
-import { type Current, type FreshSale, flagsText, type Prepared, type Update } from './registry.ts';
+import { type Current, type FreshRow, flagsText, type Prepared, type Update } from './registry.ts';
 
 /** A document that is journaled as a conflict or rejected; its position is given when it is written. */
 export type Trouble = { index: number; row: JournalRow };
@@ -45,37 +46,70 @@ export function stateOf(
   return { current, contribution: last.contribution, document: last.document, update: undefined };
 }
 
-/** What the documents of one sale come to where nobody registered it before: as if they had come one by one. */
+/** A document of a sale that comes first in the batch with `first`. */
+export type FreshTrouble = { prepared: Prepared; row: JournalRow; first: Prepared };
+
+/** What the documents of a batch come to where nobody registered their sales before: as if they had come one by one. */
 export function applyAsFresh(
-  entries: readonly Prepared[],
+  batch: readonly Prepared[],
   referenceVersion: number,
-): FreshSale & { entries: readonly Prepared[]; troubles: Trouble[] } {
-  const first = entries[0]!;
-  const row: JournalRow = {
+): { rows: FreshRow[]; troubles: FreshTrouble[] } {
+  const rows: FreshRow[] = [];
+  const troubles: FreshTrouble[] = [];
+  const firsts = new Map<string, FreshRow>();
+  const further = new Map<string, { state: SaleState; current: FreshRow }>();
+  for (const prepared of batch) {
+    const { key } = prepared;
+    const first = firsts.get(key);
+    if (first === undefined) {
+      const row = freshRow(prepared, referenceVersion);
+      const fresh: FreshRow = { prepared, row, sale: firsts.size, isPassing: null };
+      firsts.set(key, fresh);
+      rows.push(fresh);
+      continue;
+    }
+    const sale = further.get(key) ?? { state: freshState(first.prepared), current: first };
+    further.set(key, sale);
+    const row = applyDocument(sale.state, prepared, 0, referenceVersion);
+    if (isTrouble(row)) {
+      troubles.push({ prepared, row, first: first.prepared });
+      continue;
+    }
+    const next: FreshRow = { prepared, row, sale: first.sale, isPassing: false };
+    if (row.verdict === 'corrected') {
+      sale.current.isPassing = false;
+      next.isPassing = null;
+      sale.current = next;
+    }
+    rows.push(next);
+  }
+  return { rows, troubles };
+}
+
+function freshRow({ arrival, contributions }: Prepared, referenceVersion: number): JournalRow {
+  return {
     position: 0,
-    arrival: first.arrival,
+    arrival,
     verdict: 'accepted',
-    problems: flagsText(first.arrival) ?? undefined,
-    contributions: contributionsText(first.contribution === null ? [] : [first.contribution]),
+    problems: flagsText(arrival) ?? undefined,
+    contributions,
     saleSeq: 1,
     referenceVersion,
     keepBody: true,
   };
-  const sale = { entries, rows: [{ prepared: first, row }], current: row, troubles: [] as Trouble[] };
-  if (entries.length === 1) return sale;
-  const state: SaleState = {
+}
+
+function freshState(first: Prepared): SaleState {
+  return {
     current: currentOf(first),
-    contribution: first.contribution,
+    contribution: contributionOf(first),
     document: first.arrival.body,
     update: undefined,
   };
-  for (const entry of entries.slice(1)) {
-    const next = applyDocument(state, entry, 0, referenceVersion);
-    if (isTrouble(next)) sale.troubles.push({ index: entry.index, row: next });
-    else sale.rows.push({ prepared: entry, row: next });
-    if (next.verdict === 'corrected') sale.current = next;
-  }
-  return sale;
+}
+
+function contributionOf({ arrival, snapshot }: Prepared): Contribution | null {
+  return computeContribution(arrival.sale, arrival, snapshot);
 }
 
 function currentOf({ arrival, contentHash, canonicalHash: canonical, businessDate }: Prepared): Current {
@@ -118,16 +152,17 @@ export function applyDocument(
   };
   if (decision.verdict !== 'corrected') return row;
   const saleSeq = state.current.saleSeq + 1;
+  const contribution = contributionOf(entry);
   const signed = [
     ...(state.contribution === null ? [] : [negated(state.contribution)]),
-    ...(entry.contribution === null ? [] : [entry.contribution]),
+    ...(contribution === null ? [] : [contribution]),
   ];
   row.problems = flagsText(arrival) ?? undefined;
   row.contributions = contributionsText(signed);
   row.saleSeq = saleSeq;
   row.referenceVersion = referenceVersion;
   state.update = { prepared: entry, position, saleSeq };
-  state.contribution = entry.contribution;
+  state.contribution = contribution;
   state.document = arrival.body;
   state.current = {
     ...state.current,

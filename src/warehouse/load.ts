@@ -6,6 +6,7 @@ import { type Metrics, observeStage } from '../base/metrics.ts';
 import type { Reference, ReferenceSnapshot } from '../reference/reference.ts';
 import { canonicalHash } from '../sales/canonical-hash.ts';
 import type { Arrival, Incoming, Outcome, Sale, Verdict } from '../sales/sale.ts';
+import { contributionsText } from '../sales/stored-contribution.ts';
 import {
   applyAsFresh,
   applyDocument,
@@ -212,7 +213,8 @@ export function createLoader(deps: LoaderDeps) {
       contentHash: sha256(arrival.originalBody ?? arrival.body),
       canonicalHash: arrival.originalBody === undefined ? null : canonicalHash(arrival.originalBody),
       placeScope,
-      contribution,
+      contributions: contribution === null ? undefined : contributionsText([contribution]),
+      snapshot,
       businessDate: contribution?.date ?? sale.time.local.slice(0, 10),
     };
   }
@@ -227,21 +229,20 @@ export function createLoader(deps: LoaderDeps) {
     taken: 'new' | 'unknown',
   ): Promise<Prepared[]> {
     if (prepared.length === 0) return [];
-    const bySale = Map.groupBy(prepared, ({ key }) => key);
-    const sales = [...bySale.values()].map((entries) => applyAsFresh(entries, referenceVersion));
-    const positions = await registerFresh(client, deps.epoch, referenceVersion, sales, taken);
+    const fresh = applyAsFresh(prepared, referenceVersion);
+    const positions = await registerFresh(client, deps.epoch, referenceVersion, fresh.rows, taken);
     const known: Prepared[] = [];
-    for (const sale of sales) {
-      if (!positions.has(sale.rows[0]!.prepared.index)) known.push(...sale.entries);
-      else {
-        troubles.push(...sale.troubles);
-        for (const {
-          prepared: { index },
-          row,
-        } of sale.rows)
-          outcomes[index] = { verdict: row.verdict, position: String(positions.get(index)), problems: [] };
-      }
+    for (const { prepared: document, row } of fresh.rows) {
+      const position = positions.get(document.index);
+      if (position === undefined) known.push(document);
+      else outcomes[document.index] = { verdict: row.verdict, position: String(position), problems: [] };
     }
+    for (const { prepared: document, row, first } of fresh.troubles) {
+      if (positions.has(first.index)) troubles.push({ index: document.index, row });
+      else known.push(document);
+    }
+    // Documents of one sale have to be compared in the order in which they came.
+    if (fresh.troubles.length > 0) known.sort((a, b) => a.index - b.index);
     return known;
   }
 

@@ -1,12 +1,14 @@
 import { binaryColumn, type Client, sparseColumn } from '../base/db.ts';
 import { epochDay } from '../base/time.ts';
+import type { ReferenceSnapshot } from '../reference/reference.ts';
 import type { Contribution } from '../sales/contribution.ts';
 import type { Incoming, Sale } from '../sales/sale.ts';
 import { putIn, type StoredContribution } from '../sales/stored-contribution.ts';
 import { type JournalRow, originColumns, resolvedColumns } from './journal.ts';
 
-/** A sale ready to be loaded: what it adds was computed with one version of the reference history. */
+/** A sale ready to be loaded. */
 export type Prepared = {
+  /** Among the documents of the batch. */
   index: number;
   arrival: Incoming & { sale: Sale };
   /** See `saleKey`. */
@@ -15,7 +17,12 @@ export type Prepared = {
   /** Of the document as it came, where a person was taken out of it; else null. */
   canonicalHash: Buffer | null;
   placeScope: string;
-  contribution: Contribution | null;
+  /**
+   * What it puts in under this version of the reference history, as the journal has it; undefined where it counts
+   * nothing. Only the text, since thousands of documents are in memory at once (see `contributionOf`).
+   */
+  contributions: string | undefined;
+  snapshot: ReferenceSnapshot;
   businessDate: string;
 };
 
@@ -36,12 +43,14 @@ export function saleKey(sourceId: string, source: string, placeScope: string): s
   return `${sourceId}\u0000${source}\u0000${placeScope}`;
 }
 
-/** The documents of one sale in a batch, in their order, as they are journaled where nobody registered it before. */
-export type FreshSale = {
-  /** What became of each; conflicts and rejections are left out, since they are journaled another way. */
-  rows: { prepared: Prepared; row: JournalRow }[];
-  /** Among them the one that the registry then points at. */
-  current: JournalRow;
+/** A document as it is journaled where nobody registered its sale before. */
+export type FreshRow = {
+  prepared: Prepared;
+  row: JournalRow;
+  /** The number of its sale in the batch. */
+  sale: number;
+  /** False for all of a sale but the one that the registry then points at. */
+  isPassing: false | null;
 };
 
 const ofUnknown = 'join unknown as u on u.sale = i.sale';
@@ -80,7 +89,8 @@ const insertFresh = (areNew: boolean) => `
       i.document, i.content_type, i.token_id, i.replay_of, i.topic, i.partition, i."offset"
     from input as i ${areNew ? '' : ofUnknown}
   )
-  select i.index, i.position from input as i ${areNew ? '' : ofUnknown}`;
+  select string_agg(i.index::text, ',') as indexes, string_agg(i.position::text, ',') as positions
+  from input as i ${areNew ? '' : ofUnknown}`;
 const registrations = { new: insertFresh(true), unknown: insertFresh(false) };
 
 /**
@@ -92,15 +102,12 @@ export async function registerFresh(
   client: Client,
   epoch: number,
   referenceVersion: number,
-  sales: readonly FreshSale[],
+  list: readonly FreshRow[],
   taken: keyof typeof registrations,
 ): Promise<Map<number, number>> {
-  const list = sales.flatMap(({ rows, current }, sale) =>
-    rows.map(({ prepared, row }) => ({ prepared, row, sale, isPassing: row === current ? null : false })),
-  );
   const arrivals = list.map(({ prepared }) => prepared.arrival);
   const [resolved, resolvedNumbers] = resolvedColumns(arrivals);
-  const { rows } = await client.query<{ index: number; position: number }>({
+  const { rows } = await client.query<{ indexes: string | null; positions: string | null }>({
     name: `register-${taken}`,
     text: registrations[taken],
     values: [
@@ -134,7 +141,10 @@ export async function registerFresh(
       referenceVersion,
     ],
   });
-  return new Map(rows.map((row) => [row.index, row.position]));
+  // Two texts, since a row of its own for each costs both sides more than the numbers in it.
+  const positions = rows[0]!.positions?.split(',') ?? [];
+  const indexes = rows[0]!.indexes?.split(',') ?? [];
+  return new Map(indexes.map((index, at) => [Number(index), Number(positions[at])]));
 }
 
 /** The remarks on an accepted sale, in the shape of problems. */
