@@ -85,11 +85,11 @@ const fiveMinutes = (column: string) => `date_bin('5 minutes', ${column}, 'epoch
  */
 const packedHeads = `
   select case when is_refund then 0 else sign end as sold, case when is_refund then sign else 0 end as refunded, direction,
-    e->>'place' as place_id, (e->>'date')::date as period, to_timestamp(n[1]) as hour_at, to_timestamp(n[2]) as sale_at,
-    to_timestamp((e->'got')::bigint) as arrived_at, e->>'source' as source, t[1] as payment_method,
-    e->>'currency' as currency, (e->'total')::bigint as total, n[5] as discount, direction * n[3] as nds,
-    direction * n[4] as tips, null::jsonb as categories, null::jsonb as products, null::bigint as lines,
-    direction * n[6] as units, n as numbers, t as texts
+    to_timestamp(n[1]) as hour_at, (e->>'date')::date as period, e->>'place' as place_id, e->>'source' as source,
+    t[1] as payment_method, e->>'currency' as currency, n as numbers, t as texts, null::bigint as lines,
+    to_timestamp(n[2]) as sale_at, to_timestamp((e->'got')::bigint) as arrived_at,
+    (e->'total')::bigint as total, n[5] as discount, direction * n[3] as nds,
+    direction * n[4] as tips, direction * n[6] as units, null::jsonb as categories, null::jsonb as products
   from (
     select *, case when is_refund then -sign else sign end as direction from (
       select e, e ? 'refund' as is_refund, (e->'sign')::bigint as sign, (e->>'n')::bigint[] as n, (e->>'t')::text[] as t
@@ -212,7 +212,9 @@ export function foldStatement(schema: MartSchema, limit: number, looksFirst: boo
   heads as materialized (
     ${packedHeads}
     union all
-    select h.* from batch as b cross join lateral cdm.contribution_heads(b.contributions) as h where b.is_packed is not true
+    select h.sold, h.refunded, h.direction, h.hour_at, h.period, h.place_id, h.source, h.payment_method, h.currency, h.numbers, h.texts, h.lines,
+      h.sale_at, h.arrived_at, h.total, h.discount, h.nds, h.tips, h.units, h.categories, h.products
+    from batch as b cross join lateral cdm.contribution_heads(b.contributions) as h where b.is_packed is not true
   ),
   whole as materialized (
     select place_id, period, hour_at, sale_at, arrived_at, source, payment_method, currency, sold * total as sales,

@@ -5,8 +5,9 @@ import { beginLong, rollUpLock } from './fold.ts';
 import { categoryFamily, type MartSchema, productFamily, salesFamily } from './fold-statement.ts';
 
 /**
- * Each level is summed from the one below, whose rows are never deleted, so an upsert is enough. A day has
- * no level below but the hours, the chain's day is the sum of all places' days.
+ * Each level is summed from the one below, whose rows are never deleted, so no row of it is to be deleted either. A day
+ * has no level below but the hours, the chain's day is the sum of all places' days. MERGE, since a mart has one writer
+ * and `insert … on conflict` would look for each row twice; of a month most products stay what they were.
  */
 const levels = {
   day: { child: undefined, unit: 'day', from: 'hour' },
@@ -42,14 +43,19 @@ function sumInto(schema: MartSchema, level: Level, family: Family): string | und
   const keys = chain ? ['period', ...family.columns] : ['place_id', 'period', ...family.columns];
   const columns = family.columns.map((column) => `c.${column}`);
   const selected = chain ? ['r.period', ...columns] : ['c.place_id', 'r.period', ...columns];
+  const all = [...keys, ...family.figures];
+  const figures = (row: string) => `(${family.figures.map((figure) => `${row}.${figure}`).join(', ')})`;
   return `
-    insert into ${schema}.${family.name}_${level} as m (${[...keys, ...family.figures].join(', ')})
-    select ${selected.join(', ')}, ${family.figures.map((figure) => `cdm.total(c.${figure})`).join(', ')}
-    from ready as r
-    join ${schema}.${family.name}_${from} as c
-      on ${periodWithin(unit, 'c', 'r')} ${chain ? '' : 'and c.place_id = r.place_id'}
-    group by ${selected.map((_, index) => index + 1).join(', ')}
-    on conflict (${keys.join(', ')}) do update set ${family.figures.map((figure) => `${figure} = excluded.${figure}`).join(', ')}`;
+    merge into ${schema}.${family.name}_${level} as m
+    using (
+      select ${selected.join(', ')}, ${family.figures.map((figure) => `cdm.total(c.${figure}) as ${figure}`).join(', ')}
+      from ready as r
+      join ${schema}.${family.name}_${from} as c
+        on ${periodWithin(unit, 'c', 'r')} ${chain ? '' : 'and c.place_id = r.place_id'}
+      group by ${selected.map((_, index) => index + 1).join(', ')}
+    ) as s on ${keys.map((key) => `m.${key} = s.${key}`).join(' and ')}
+    when matched and ${figures('m')} <> ${figures('s')} then update set ${family.figures.map((figure) => `${figure} = s.${figure}`).join(', ')}
+    when not matched then insert (${all.join(', ')}) values (${all.map((column) => `s.${column}`).join(', ')})`;
 }
 
 /** Marks of this level that are due, locked so that the fold waits to mark them again; rows it holds are left for later. */
