@@ -196,7 +196,8 @@ export function createLoader(deps: LoaderDeps) {
 
   function prepareBatch(batch: readonly Incoming[], snapshot: ReferenceSnapshot): Prepared[] {
     const prepared: Prepared[] = [];
-    for (const [index, arrival] of batch.entries()) {
+    for (let index = 0; index < batch.length; index++) {
+      const arrival = batch[index]!;
       if (arrival.sale !== undefined) prepared.push(prepare(index, arrival, snapshot));
     }
     return prepared;
@@ -235,7 +236,7 @@ export function createLoader(deps: LoaderDeps) {
     for (const { prepared: document, row } of fresh.rows) {
       const position = positions.get(document.index);
       if (position === undefined) known.push(document);
-      else outcomes[document.index] = { verdict: row.verdict, position: String(position), problems: [] };
+      else outcomes[document.index] = { verdict: row.verdict, position, problems: [] };
     }
     for (const { prepared: document, row, first } of fresh.troubles) {
       if (positions.has(first.index)) troubles.push({ index: document.index, row });
@@ -287,8 +288,8 @@ export function createLoader(deps: LoaderDeps) {
     outcomes: (Outcome | undefined)[],
     troubles: Trouble[],
   ): Promise<void> {
-    for (const [index, arrival] of batch.entries())
-      if (arrival.sale === undefined) troubles.push({ index, row: refusedRow(arrival) });
+    for (let index = 0; index < batch.length; index++)
+      if (batch[index]!.sale === undefined) troubles.push({ index, row: refusedRow(batch[index]!) });
     if (troubles.length === 0) return;
     const unplaced = troubles.filter(({ row }) => row.position === 0);
     if (unplaced.length > 0) {

@@ -104,7 +104,7 @@ export async function registerFresh(
   referenceVersion: number,
   list: readonly FreshRow[],
   taken: keyof typeof registrations,
-): Promise<Map<number, number>> {
+): Promise<Map<number, string>> {
   const arrivals = list.map(({ prepared }) => prepared.arrival);
   const [resolved, resolvedNumbers] = resolvedColumns(arrivals);
   const { rows } = await client.query<{ indexes: string | null; positions: string | null }>({
@@ -144,7 +144,7 @@ export async function registerFresh(
   // Two texts, since a row of its own for each costs both sides more than the numbers in it.
   const positions = rows[0]!.positions?.split(',') ?? [];
   const indexes = rows[0]!.indexes?.split(',') ?? [];
-  return new Map(indexes.map((index, at) => [Number(index), Number(positions[at])]));
+  return new Map(indexes.map((index, at) => [Number(index), positions[at]!]));
 }
 
 /** The remarks on an accepted sale, in the shape of problems. */
