@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { systemClock } from '../../src/base/clock.ts';
-import { createPool } from '../../src/base/db.ts';
+import { createPool, type Database } from '../../src/base/db.ts';
 import { createLog } from '../../src/base/log.ts';
 import { createMetrics } from '../../src/base/metrics.ts';
 import { createCustomersFollower } from '../../src/customers/follow-customers.ts';
@@ -60,6 +60,28 @@ const foldAll = async () => {
   while ((await countTail(database.pool, 1, ['fold'])) > 0) await fold.step();
   while ((await countTail(database.pool, 1, ['customers'])) > 0) await customers.step();
 };
+
+test('a tail is counted without reading what lies before it, though nobody analysed the journal', async () => {
+  await loader.load(Array.from({ length: 2_000 }, (_, index) => parse({ transaction_id: `long-${index}` })));
+  await foldAll();
+  await loader.load([parse({ transaction_id: 'last' })]);
+  const client = await database.pool.connect();
+  try {
+    await client.query('begin');
+    const counted = await countTail(client as unknown as Database, 1);
+    const { rows } = await client.query(
+      "select sum(seq_tup_read)::integer as read from pg_stat_xact_user_tables where relname like 'journal%'",
+    );
+    assert.deepEqual([counted, rows[0].read], [1, 0]);
+  } finally {
+    await client.query('rollback');
+    client.release();
+    await foldAll();
+    await database.pool.query(
+      'truncate stg.sale, stg.journal, cdm.sales_hour, cdm.category_hour, cdm.product_day, cdm.place_pulse',
+    );
+  }
+});
 
 test('transactions that commit out of order: the fold skips nothing', async () => {
   const blocked = await database.pool.connect();
