@@ -24,7 +24,6 @@ import { createGate } from './warehouse/gate.ts';
 import { ensurePartitions, settleInstallation } from './warehouse/installation.ts';
 import { createLoader, type FirstStatement, type Loader } from './warehouse/load.ts';
 import { createDailyStore, type DailyReports } from './warehouse/load-daily.ts';
-import { startPulse } from './warehouse/retention.ts';
 import { createRollUp } from './warehouse/roll-up.ts';
 import { standingBack } from './warehouse/stand-back.ts';
 
@@ -98,7 +97,6 @@ export async function openWarehouse(options: WarehouseOptions): Promise<Warehous
     signal?.throwIfAborted();
     const { epoch, cluster } = await settleInstallation(pool, config.identity, config.productIdScope);
     await keepPartitions(pool, log, lifecycle);
-    await startPulse(pool, config.retention.pulse);
 
     const reference = createReference({ pool, log });
     await reference.refresh();

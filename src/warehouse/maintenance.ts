@@ -5,7 +5,7 @@ import type { Config } from '../config.ts';
 import type { Jobs } from '../jobs/jobs.ts';
 import type { AuditDeps } from './audit.ts';
 import { auditTouchedDays } from './audit-days.ts';
-import { applyRetention } from './retention.ts';
+import { applyRetention, startPulse } from './retention.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 
 export type MaintenanceDeps = Pick<AuditDeps, 'parse' | 'further'> & {
@@ -24,6 +24,7 @@ const everyNight = '17 3 * * *';
 /** Takes the jobs that come by the clock: hourly snapshot and audit, nightly retention. */
 export async function workMaintenance(deps: MaintenanceDeps, jobs: Jobs): Promise<void> {
   const { config, ...rest } = deps;
+  await startPulse(rest.pool, config.retention.pulse);
   await jobs.work('snapshot', async (_, { signal, report }) => {
     const taken = await takeSnapshot({ ...rest, signal, progress: (days) => report({ days }) });
     return { taken_at: taken.takenAt?.toISOString() ?? null, days: taken.days };
