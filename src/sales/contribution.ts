@@ -66,71 +66,54 @@ type CategoryOf = (line: Line) => string;
 /** Up to so many lines looking through what is summed already is cheaper than a map. */
 const fewLines = 16;
 
-/** The rows among which one of `key` is looked for, where most sales have few. */
-class Sums<Row> {
-  readonly rows: Row[] = [];
-  private readonly byKey: Map<string, Row[]> | undefined;
-
-  constructor(lines: number) {
-    this.byKey = lines > fewLines ? new Map() : undefined;
-  }
-
-  near(key: string): readonly Row[] {
-    return this.byKey === undefined ? this.rows : (this.byKey.get(key) ?? []);
-  }
-
-  add(key: string, row: Row): void {
-    this.rows.push(row);
-    if (this.byKey === undefined) return;
-    const near = this.byKey.get(key);
-    if (near === undefined) this.byKey.set(key, [row]);
-    else near.push(row);
-  }
-}
-
 function sumByCategory(sale: Sale, categoryOf: CategoryOf): Contribution['categories'] {
-  const sums = new Sums<[string, number, number]>(sale.lines.length);
+  type Row = Contribution['categories'][number];
+  const rows: Row[] = [];
+  const byName = sale.lines.length > fewLines ? new Map<string, Row>() : undefined;
   for (const line of sale.lines) {
     const category = categoryOf(line);
-    const row = sums.near(category).find(([name]) => name === category);
-    if (row === undefined) sums.add(category, [category, line.quantityMilli, line.amountMinor]);
-    else {
-      row[1] += line.quantityMilli;
-      row[2] += line.amountMinor;
+    let row = byName === undefined ? rows.find(([name]) => name === category) : byName.get(category);
+    if (row === undefined) {
+      row = [category, 0, 0];
+      rows.push(row);
+      byName?.set(category, row);
     }
+    row[1] += line.quantityMilli;
+    row[2] += line.amountMinor;
   }
-  return sums.rows;
+  return rows;
 }
 
 function sumByProduct(sale: Sale, categoryOf: CategoryOf): Contribution['products'] {
-  const sums = new Sums<ProductRow>(sale.lines.length);
-  let several: Map<string, number> | undefined;
+  const rows: ProductRow[] = [];
+  const byKey = sale.lines.length > fewLines ? new Map<string, ProductRow>() : undefined;
   for (const line of sale.lines) {
     const { productId } = line;
     const category = categoryOf(line);
-    let others = 0;
-    let row: ProductRow | undefined;
-    for (const near of sums.near(productId)) {
-      if (near[0] !== productId) continue;
-      if (near[1] === category) row = near;
-      else others++;
-    }
+    const key = byKey === undefined ? '' : `${productId}\u0000${category}`;
+    let row =
+      byKey === undefined
+        ? rows.find(([product, name]) => product === productId && name === category)
+        : byKey.get(key);
     if (row === undefined) {
-      sums.add(productId, [productId, category, line.quantityMilli, line.amountMinor, 1]);
-      if (others > 0) several = (several ?? new Map()).set(productId, others);
-    } else {
-      row[2] += line.quantityMilli;
-      row[3] += line.amountMinor;
+      row = [productId, category, 0, 0, 1];
+      rows.push(row);
+      byKey?.set(key, row);
     }
+    row[2] += line.quantityMilli;
+    row[3] += line.amountMinor;
   }
-  if (several === undefined) return sums.rows;
-  // In the order in which the products came.
-  const products = new Set(sums.rows.map(([productId]) => productId));
-  const further = [...products].flatMap((productId): ProductRow[] => {
-    const others = several.get(productId);
-    return others === undefined ? [] : [[productId, severalCategories, 0, 0, -others]];
-  });
-  return [...sums.rows, ...further];
+  if (hasRepeated(rows)) {
+    for (const [productId, ofProduct] of Map.groupBy(rows, ([product]) => product))
+      if (ofProduct.length > 1) rows.push([productId, severalCategories, 0, 0, 1 - ofProduct.length]);
+  }
+  return rows;
+}
+
+/** Whether a product stands in several rows. */
+function hasRepeated(rows: readonly ProductRow[]): boolean {
+  if (rows.length > fewLines) return new Set(rows.map(([product]) => product)).size < rows.length;
+  return rows.some(([product], at) => rows.findIndex(([other]) => other === product) < at);
 }
 
 /**

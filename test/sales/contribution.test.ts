@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { contributionOf, negated } from '../../src/sales/contribution.ts';
+import fc from 'fast-check';
+import { contributionOf, negated, severalCategories } from '../../src/sales/contribution.ts';
 import type { Line, Sale } from '../../src/sales/sale.ts';
 
 const receivedAtMs = Date.parse('2024-02-07T12:40:00.900Z');
@@ -64,6 +65,30 @@ test('lines of one category and of one product are summed', () => {
     ['a', 'x', 3000, 300, 1],
     ['b', 'x', 500, 20, 1],
   ]);
+});
+
+test('few lines and many are summed alike, whatever products and categories they name', () => {
+  const part = fc.tuple(fc.constantFrom('a', 'b', 'c'), fc.constantFrom('x', 'y'), fc.nat(9), fc.nat(9));
+  fc.assert(
+    fc.property(fc.array(part, { minLength: 1, maxLength: 60 }), (parts) => {
+      const { categories, products } = contribution({ lines: parts.map((each) => line(...each)) });
+      const sums = (names: (each: (typeof parts)[number]) => string[]) =>
+        [...Map.groupBy(parts, (each) => names(each).join(' '))].map(([key, found]) => [
+          ...key.split(' '),
+          found.reduce((sum, [, , quantity]) => sum + quantity, 0),
+          found.reduce((sum, [, , , amount]) => sum + amount, 0),
+        ]);
+      assert.deepEqual(
+        categories,
+        sums(([, category]) => [category]),
+      );
+      const single = sums(([product, category]) => [product, category]).map((row) => [...row, 1]);
+      const several = [...Map.groupBy(single, ([product]) => product)]
+        .filter(([, rows]) => rows.length > 1)
+        .map(([product, rows]) => [product, severalCategories, 0, 0, 1 - rows.length]);
+      assert.deepEqual(products, [...single, ...several]);
+    }),
+  );
 });
 
 test('a product under several categories counts its sale once in their sum', () => {
