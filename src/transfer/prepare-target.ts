@@ -16,6 +16,7 @@ export const filledAtStart: Readonly<Record<string, string>> = {
   'ops.egress_sender': 'true',
   'ops.installation': 'true',
   'ops.reference_state': 'version = 0',
+  'ops.retention': "kind = 'pulse'",
   'ops.stream_key': 'true',
   'ops.token': "token_id = 'admin'",
 };

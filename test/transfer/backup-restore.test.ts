@@ -151,9 +151,10 @@ test('only an empty database is filled; one that was merely started counts as em
     await database.pool.query('create schema stg; create table stg.other (n integer)');
     await assert.rejects(restoreInto(database), /stg.other that is not of this program/);
   });
-  const started = await startTestProgram();
+  const started = await startTestProgram({ RETENTION_PULSE_DAYS: '90' });
   await started.program.stop();
   await restoreInto(started.database);
+  assert.equal((await started.database.pool.query('select from ops.retention')).rowCount, 0);
   const { rows } = await started.database.pool.query('select count(*) as rows from stg.sale');
   assert.equal(rows[0].rows, 40);
   await started.database.drop();
