@@ -40,11 +40,12 @@ test('the program knows its schedules and does what they ask for', async () => {
   const { body } = await tested.call('GET', `/api/analytics/?at=${takenAt}`);
   assert.equal(body.results[0].total_purchases, 1);
   assert.deepEqual(await run('audit'), { days: 1, sales: 1, differences: 0, waiting_days: 0 });
+  await tested.database.pool.query("update ops.audit set finished_at = finished_at - interval '31 days'");
   assert.deepEqual(await run('retention'), {
     outbox: 0,
-    audits: 0,
+    audits: 1,
     rejected_bodies: 0,
-    pulse: 1,
+    pulse: 0,
     snapshots: 0,
     deliveries: 0,
   });
