@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { RuleBody } from '../../src/alerts/check-rule.ts';
-import { type AlertsFixture, createAlertsFixture, randomOf, type TestSale } from './fixture.ts';
+import { numbersFrom } from '../../src/commands/trickle.ts';
+import { type AlertsFixture, createAlertsFixture, type TestSale } from './fixture.ts';
 
 /** The same month each time; another with SEED, of which one in many has more chance in it than is allowed. */
 const seed = Number(process.env.SEED ?? 11);
-const random = randomOf(seed);
+const random = numbersFrom(seed);
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { median, usualOf } from '../../src/alerts/statistics.ts';
-import { randomOf } from './fixture.ts';
+import { numbersFrom } from '../../src/commands/trickle.ts';
 
 test('the median is the middle, or between the two middle values, whatever one wild value says', () => {
   assert.equal(median([3, 1, 2]), 2);
@@ -30,7 +30,7 @@ test('weeks that differ make the band wider, one wild week does not', () => {
 
 test('counts of a steady place leave the band less than once in a thousand times', () => {
   const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
-  const random = randomOf(seed);
+  const random = numbersFrom(seed);
   const poisson = (mean: number) => {
     const limit = Math.exp(-mean);
     let count = 0;

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { currencyDigits } from '../../src/base/money.ts';
-import { type AnalyticsFixture, randomFrom, randomSales, startAnalytics, type TestSale } from './fixture.ts';
+import { numbersFrom } from '../../src/commands/trickle.ts';
+import { type AnalyticsFixture, randomSales, startAnalytics, type TestSale } from './fixture.ts';
 
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
-const random = randomFrom(seed);
+const random = numbersFrom(seed);
 let tested: AnalyticsFixture;
 
 /** Periods that are clean, dirty at each level, and only in the tail. */

@@ -1,13 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import {
-  type AnalyticsFixture,
-  places,
-  randomFrom,
-  randomSales,
-  startAnalytics,
-  type TestSale,
-} from './fixture.ts';
+import { numbersFrom } from '../../src/commands/trickle.ts';
+import { type AnalyticsFixture, places, randomSales, startAnalytics, type TestSale } from './fixture.ts';
 import { answerOf, businessDate, instantOf, keyOf, rowsOf } from './oracle.ts';
 
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
@@ -25,7 +19,7 @@ const cutDays = [
 
 before(async () => {
   tested = await startAnalytics();
-  const random = randomFrom(seed);
+  const random = numbersFrom(seed);
   const made = randomSales(1800, '2023-01-01', 800, random);
   // The days on which a base is cut or two dates meet have enough sales to show a mistake of minutes.
   for (const [from, days] of cutDays) made.push(...randomSales(150, from, days, random));

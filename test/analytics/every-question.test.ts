@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type AnalyticsFixture, randomFrom, randomSales, startAnalytics, type TestSale } from './fixture.ts';
+import { numbersFrom } from '../../src/commands/trickle.ts';
+import { type AnalyticsFixture, randomSales, startAnalytics, type TestSale } from './fixture.ts';
 import { answerOf, type Question, rowsOf } from './oracle.ts';
 
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
-const random = randomFrom(seed);
+const random = numbersFrom(seed);
 const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
 
 let tested: AnalyticsFixture;

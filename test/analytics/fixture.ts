@@ -182,17 +182,6 @@ export async function startAnalytics(): Promise<AnalyticsFixture> {
   };
 }
 
-/** A small fast generator (mulberry32), so that a seed replays a run. */
-export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let value = Math.imul(state ^ (state >>> 15), 1 | state);
-    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
-    return ((value ^ (value >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 export function randomSales(count: number, from: string, days: number, random: () => number): TestSale[] {
   const whole = (limit: number) => Math.floor(random() * limit);
   const pick = <T>(list: readonly T[]): T => list[whole(list.length)]!;

@@ -3,13 +3,13 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { openSaleLines } from '../../src/analytics/sale-lines.ts';
+import { numbersFrom } from '../../src/commands/trickle.ts';
 import { programRoles } from '../../src/roles.ts';
 import { adminToken, receipt, startTestProgram, type TestProgram } from '../program.ts';
 import { settleVault } from '../vault/fixture.ts';
-import { randomFrom } from './fixture.ts';
 
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
-const random = randomFrom(seed);
+const random = numbersFrom(seed);
 const whole = (limit: number) => Math.floor(random() * limit);
 const period = 'from=2024-01-01&to=2024-03-31';
 let tested: TestProgram;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { numbersFrom } from '../../src/commands/trickle.ts';
 import { type FiguresQuery, figuresStatement } from '../../src/warehouse/query-figures.ts';
-import { type AnalyticsFixture, randomFrom, randomSales, startAnalytics } from './fixture.ts';
+import { type AnalyticsFixture, randomSales, startAnalytics } from './fixture.ts';
 
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
 const tailRows = 25;
@@ -9,7 +10,7 @@ let tested: AnalyticsFixture;
 
 before(async () => {
   tested = await startAnalytics();
-  const random = randomFrom(seed);
+  const random = numbersFrom(seed);
   await tested.add(randomSales(4000, '2024-01-01', 360, random));
   await tested.fold();
   await tested.rollUp();

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type AnalyticsFixture, randomFrom, randomSales, startAnalytics, type TestSale } from './fixture.ts';
+import { numbersFrom } from '../../src/commands/trickle.ts';
+import { type AnalyticsFixture, randomSales, startAnalytics, type TestSale } from './fixture.ts';
 
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
 let tested: AnalyticsFixture;
-const made = randomSales(150, '2024-01-01', 60, randomFrom(seed));
+const made = randomSales(150, '2024-01-01', 60, numbersFrom(seed));
 before(async () => {
   tested = await startAnalytics();
   await tested.add(made);

@@ -4,6 +4,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { createPool, type Database } from '../../src/base/db.ts';
 import { createLog } from '../../src/base/log.ts';
 import { createMetrics } from '../../src/base/metrics.ts';
+import { numbersFrom } from '../../src/commands/trickle.ts';
 import { createCustomersFollower } from '../../src/customers/follow-customers.ts';
 import { parseDocument } from '../../src/intake/parse-document.ts';
 import { createReference } from '../../src/reference/load-reference.ts';
@@ -194,6 +195,25 @@ test('two loaders with the same sales in any order: each sale once, the highest 
   assert.equal(rows[0].receipts, 200);
 });
 
+/** The journal and registry of a sale; what does not fit comes last, since a batch writes it last. */
+async function stored(id: string, outcomes: readonly { position: string }[]): Promise<unknown> {
+  const positions = outcomes.map(({ position }) => position);
+  const { rows: journal } = await database.pool.query({
+    text: `select verdict, version, sale_seq, place_id, document is not null as has_document, reference_version, content_type,
+        replace(contributions::text, '"got": ' || (contributions->0->>'got'), '') as contributions,
+        array_positions($2::text[], position::text) as outcomes
+      from stg.journal where source_id = $1 order by verdict = 'conflict', position`,
+    values: [id, positions],
+  });
+  const { rows: registered } = await database.pool.query({
+    text: `select r.version, r.status, r.place_id, r.business_date, r.sale_seq, r.reference_version, j.sale_seq as applied
+      from stg.sale as r join stg.journal as j on j.position = r.journal_position and j.received_at = r.journal_at
+      where r.source_id = $1`,
+    values: [id],
+  });
+  return JSON.parse(JSON.stringify({ journal, registered }).replaceAll(id, 'id'));
+}
+
 test('documents of one sale are applied in their order, in one batch as one by one, and stored alike', async () => {
   const history = (id: string) => [
     parse({ transaction_id: id, revision: 1 }),
@@ -218,28 +238,43 @@ test('documents of one sale are applied in their order, in one batch as one by o
   const inTwo = [...(await loader.load([first!])), ...(await loader.load(others))];
   const single = [];
   for (const document of history('single')) single.push(...(await loader.load([document])));
-  const stored = async (id: string, outcomes: readonly { position: string }[]) => {
-    const positions = outcomes.map(({ position }) => position);
-    const { rows: journal } = await database.pool.query({
-      text: `select verdict, version, sale_seq, place_id, document is not null as has_document, reference_version, content_type,
-          replace(contributions::text, '"got": ' || (contributions->0->>'got'), '') as contributions,
-          array_positions($2::text[], position::text) as outcomes
-        from stg.journal where source_id = $1 order by position`,
-      values: [id, positions],
-    });
-    const { rows: registered } = await database.pool.query({
-      text: `select r.version, r.status, r.place_id, r.business_date, r.sale_seq, r.reference_version, j.sale_seq as applied
-        from stg.sale as r join stg.journal as j on j.position = r.journal_position and j.received_at = r.journal_at
-        where r.source_id = $1`,
-      values: [id],
-    });
-    return JSON.parse(JSON.stringify({ journal, registered }).replaceAll(id, 'id'));
+  const alone = (await stored('single', single)) as {
+    journal: unknown[];
+    registered: { sale_seq: number }[];
   };
-  const alone = await stored('single', single);
   assert.equal(alone.journal.length, 6);
-  assert.equal(alone.registered[0].sale_seq, 2);
+  assert.equal(alone.registered[0]!.sale_seq, 2);
   assert.deepEqual(await stored('together', together), alone);
   assert.deepEqual(await stored('in-two', inTwo), alone);
+});
+
+test('whatever comes of a sale, and wherever its batches end, the outcome is that of one by one', async () => {
+  const random = numbersFrom(7);
+  const seen = new Set<string>();
+  for (let index = 0; index < 60; index++) {
+    const changes = Array.from({ length: 6 }, () => ({
+      revision: Math.floor(random() * 3),
+      note: random() < 0.6 ? 'one' : 'other',
+    }));
+    const load = async (id: string, ends: readonly number[]) => {
+      const outcomes = [];
+      for (const [order, end] of ends.entries()) {
+        const part = changes.slice(ends[order - 1] ?? 0, end);
+        outcomes.push(...(await loader.load(part.map((change) => parse({ ...change, transaction_id: id })))));
+      }
+      const verdicts = outcomes.map(({ verdict }) => verdict);
+      for (const verdict of verdicts) seen.add(verdict);
+      return { verdicts, stored: await stored(id, outcomes) };
+    };
+    const alone = await load(`alone-${index}`, [1, 2, 3, 4, 5, 6]);
+    const end = index % 6;
+    assert.deepEqual(
+      await load(`parts-${index}`, end === 0 ? [6] : [end, 6]),
+      alone,
+      JSON.stringify(changes),
+    );
+  }
+  assert.deepEqual([...seen].sort(), ['accepted', 'conflict', 'corrected', 'duplicate', 'stale']);
 });
 
 for (const pipeline of [false, true]) {
