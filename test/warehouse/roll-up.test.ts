@@ -44,3 +44,27 @@ test('of a period that is summed again only the rows that changed are written', 
   assert.notEqual(second.get('moved')!.at, first.get('moved')!.at);
   assert.deepEqual(await tested.audit(), []);
 });
+
+test('the days of a place lie together, in whatever order its sales came', async () => {
+  for (const month of ['03', '04']) {
+    const lines = Array.from({ length: 6_000 }, (_, index) => {
+      const day = String(1 + Math.floor(index / 200)).padStart(2, '0');
+      const changes = { transaction_id: `${month}-${index}`, place_id: `place-${index % 200}` };
+      return JSON.stringify(receipt({ ...changes, timestamp: `2024-${month}-${day}T12:00:00` }));
+    });
+    const { status } = await tested.call('POST', '/api/checks/', lines.join('\n'), {
+      'content-type': 'application/x-ndjson',
+    });
+    assert.equal(status, 202);
+    await tested.settle();
+  }
+  for (const mart of ['sales_day', 'category_day']) {
+    const { rows } = await tested.database.pool.query(`
+      select count(*)::integer as rows, count(*) filter (where (place_id, period) < before)::integer as astray
+      from (
+        select place_id, period, lag(row(place_id, period)) over (order by ctid) as before
+        from cdm.${mart} where place_id like 'place-%'
+      ) as t`);
+    assert.deepEqual(rows[0], { rows: mart === 'sales_day' ? 12_000 : 24_000, astray: 1 });
+  }
+});
