@@ -254,12 +254,14 @@ test('rows that come late for a sealed month, while it is sealed, are sealed as 
   await Promise.all(steps);
   const after = await query('select count(*) as sales from stg.sale');
   assert.equal(after[0].sales - before[0].sales, 1);
-  const rows = await query(
-    "select source_id, contributions->0->>'total' as total from stg.sealed_sale where source_id like 'late-%' order by 1",
-  );
+  // A correction that came after the exchange is a row of its own, which takes out what the sealed one put in.
+  const rows = await query(`
+    select sum((c->>'sign')::integer * (c->>'total')::bigint)::integer as total
+    from stg.sealed_sale, jsonb_array_elements(contributions) as c
+    where source_id in ('late-1', 'late-2') group by source_id order by source_id`);
   assert.deepEqual(
-    rows.filter(({ source_id: id }) => id !== 'late-3').map((row) => row.total),
-    ['2747', '200'],
+    rows.map((row) => row.total),
+    [2747, 200],
   );
   await assertClean();
 });
