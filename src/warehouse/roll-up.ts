@@ -66,9 +66,12 @@ function sumInto(schema: MartSchema, level: Level, family: Family): string | und
     when not matched then insert (${all.join(', ')}) values (${all.map((column) => `s.${column}`).join(', ')})`;
 }
 
-/** Marks of this level that are due, locked so that the fold waits to mark them again; rows it holds are left for later. */
+/**
+ * Marks of this level that are due, locked so that the fold waits to mark them again; rows it holds are left for later.
+ * Until the transaction ends a locked row stays where it stands, which is what it is cleared by.
+ */
 const takeMarks = (schema: MartSchema) => `
-  select place_id, period, ctid::text as mark from ${schema}.dirty
+  select place_id, period, ctid::text as stands_at from ${schema}.dirty
   where level = $1 and (touched_at <= now() - make_interval(secs => $2) or since <= now() - make_interval(secs => $3))
   order by place_id, period
   limit $4
@@ -92,14 +95,14 @@ function rollUpStatement(schema: MartSchema, level: Level): string {
   });
   return `
   with ready as materialized (
-    select i.place_id, i.period, i.mark
-    from unnest($1::text[], $2::text[], $3::text[]) as t(place_id, period_text, mark_text)
-    cross join lateral (select t.place_id, t.period_text::date as period, t.mark_text::tid as mark) as i ${clean}
+    select i.place_id, i.period, i.stands_at
+    from unnest($1::text[], $2::text[], $3::text[]) as t(place_id, period_text, stands_text)
+    cross join lateral (select t.place_id, t.period_text::date as period, t.stands_text::tid as stands_at) as i ${clean}
     ${inOrder(level)}
   ),
   ${sums.join(',\n')},
   cleared as (
-    delete from ${schema}.dirty as d using ready as r where d.ctid = r.mark
+    delete from ${schema}.dirty as d using ready as r where d.ctid = r.stands_at
   )
   select count(*) as periods from ready`;
 }
@@ -119,7 +122,7 @@ export function createRollUp(deps: RollUpDeps) {
   const longest = deps.rest === false ? 0 : longestWaitSeconds;
 
   async function rollUpLevel(client: Client, level: Level): Promise<number> {
-    const marks = await client.query<{ place_id: string; period: string; mark: string }>({
+    const marks = await client.query<{ place_id: string; period: string; stands_at: string }>({
       name: `take-marks-${schema}`,
       text: takeMarks(schema),
       values: [level, rested, longest, periodsPerStep],
@@ -131,7 +134,7 @@ export function createRollUp(deps: RollUpDeps) {
       values: [
         binaryColumn('text', marks.rows, (mark) => mark.place_id),
         binaryColumn('text', marks.rows, (mark) => mark.period),
-        binaryColumn('text', marks.rows, (mark) => mark.mark),
+        binaryColumn('text', marks.rows, (mark) => mark.stands_at),
       ],
     });
     return done.rows[0]!.periods;
