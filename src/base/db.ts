@@ -62,18 +62,17 @@ export function createPool(options: PoolOptions): Database {
 }
 
 /**
- * Runs `work` between BEGIN and COMMIT on one connection; a connection that failed is not given back for use. Without
- * `begin`, the first statement of `work` starts the transaction.
+ * Runs `work` between BEGIN and COMMIT on one connection; a connection that failed is not given back for use.
  */
 export async function inTransaction<T>(
   pool: Database,
   work: (client: Client) => Promise<T>,
-  begin: string | null = 'begin',
+  begin = 'begin',
 ): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
   try {
-    if (begin !== null) await client.query(begin);
+    await client.query(begin);
     const result = await work(client);
     await client.query('commit');
     return result;

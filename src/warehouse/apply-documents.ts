@@ -49,11 +49,10 @@ export function stateOf(
 /** A document of a sale that comes first in the batch with `first`. */
 export type FreshTrouble = { prepared: Prepared; row: JournalRow; first: Prepared };
 
+export type Fresh = { rows: FreshRow[]; troubles: FreshTrouble[] };
+
 /** What the documents of a batch come to where nobody registered their sales before: as if they had come one by one. */
-export function applyAsFresh(
-  batch: readonly Prepared[],
-  referenceVersion: number,
-): { rows: FreshRow[]; troubles: FreshTrouble[] } {
+export function applyAsFresh(batch: readonly Prepared[], referenceVersion: number): Fresh {
   const rows: FreshRow[] = [];
   const troubles: FreshTrouble[] = [];
   const firsts = new Map<string, FreshRow>();

@@ -1,4 +1,11 @@
-import { blamesDocument, type Client, type Database, inTransaction, sqlState } from '../base/db.ts';
+import {
+  blamesDocument,
+  type Client,
+  type Database,
+  inTransaction,
+  type Queryable,
+  sqlState,
+} from '../base/db.ts';
 import type { Problem } from '../base/errors.ts';
 import { sha256 } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
@@ -10,6 +17,7 @@ import { contributionsText } from '../sales/stored-contribution.ts';
 import {
   applyAsFresh,
   applyDocument,
+  type Fresh,
   isTrouble,
   type SaleState,
   sameVersions,
@@ -19,8 +27,8 @@ import {
 import { computeContribution } from './compute-contribution.ts';
 import { appendRows, appendTroubles, type JournalRow, reservePositions } from './journal.ts';
 import { createNames } from './names.ts';
-import { holdReferenceVersion } from './reference-lock.ts';
 import {
+  type FreshRow,
   lockRegistered,
   type Prepared,
   readAppliedRows,
@@ -77,12 +85,16 @@ export function createLoader(deps: LoaderDeps) {
   /** Answers an outcome per document, in order. Fails, having stored nothing, where the database does. */
   async function load(batch: readonly Incoming[], first?: FirstStatement): Promise<Outcome[]> {
     const started = performance.now();
+    const outcomes = await loadEach(batch, first);
+    deps.metrics.loadSeconds.observe((performance.now() - started) / 1000);
+    deps.metrics.loadBatchDocuments.observe(batch.length);
+    observeStage(deps.metrics, 'processor', 'load', started);
+    return outcomes;
+  }
+
+  async function loadEach(batch: readonly Incoming[], first?: FirstStatement): Promise<Outcome[]> {
     try {
-      const outcomes = await loadWhole(batch, first);
-      deps.metrics.loadSeconds.observe((performance.now() - started) / 1000);
-      deps.metrics.loadBatchDocuments.observe(batch.length);
-      observeStage(deps.metrics, 'processor', 'load', started);
-      return outcomes;
+      return await loadWhole(batch, first);
     } catch (error) {
       if (!blamesDocument(error)) throw error;
       return await loadApart(batch, error as Error, first);
@@ -97,8 +109,8 @@ export function createLoader(deps: LoaderDeps) {
   ): Promise<Outcome[]> {
     if (batch.length > 1) {
       const middle = batch.length >> 1;
-      const outcomes = await load(batch.slice(0, middle), first);
-      return outcomes.concat(await load(batch.slice(middle), first));
+      const outcomes = await loadEach(batch.slice(0, middle), first);
+      return outcomes.concat(await loadEach(batch.slice(middle), first));
     }
     const arrival = batch[0]!;
     const message = `the database refuses this document: ${error.message}`;
@@ -121,20 +133,22 @@ export function createLoader(deps: LoaderDeps) {
       const read = arrived.map((arrival) => readUnder(snapshot, arrival));
       const batch = deps.erased?.strip(read) ?? read;
       const prepared = prepareBatch(batch, snapshot);
+      const fresh = applyAsFresh(prepared, snapshot.version);
       const taken = batchesOfNew >= newBatches && prepared.length >= newSales ? 'new' : 'unknown';
       try {
+        const standsAlone =
+          first === undefined &&
+          batchesOfNew > 0 &&
+          fresh.rows.length === batch.length &&
+          !names.areNew(batch);
+        if (standsAlone) return await registerAlone(arrived, fresh.rows, snapshot.version, taken);
         const outcomes = await inTransaction(
           deps.pool,
           async (client) => {
             await first?.(client, batch);
-            const held = holdReferenceVersion(client, first === undefined ? 'begin' : undefined);
-            const version = { held, expected: snapshot.version };
-            const written = await writeBatch(client, batch, prepared, version, taken);
-            // Rolled back, since what came first must not stand alone.
-            if (written === undefined) throw new ReferenceMoved();
-            return written;
+            return await writeBatch(client, batch, fresh, snapshot.version, taken);
           },
-          first === undefined ? null : beginStreamed,
+          first === undefined ? 'begin' : beginStreamed,
         );
         names.remember(batch);
         return outcomes;
@@ -154,6 +168,26 @@ export function createLoader(deps: LoaderDeps) {
     }
   }
 
+  /**
+   * A batch of sales that nobody seems to know: one statement is the whole transaction. Sales that somebody does know
+   * are loaded in one of their own.
+   */
+  async function registerAlone(
+    batch: readonly Incoming[],
+    rows: readonly FreshRow[],
+    referenceVersion: number,
+    taken: 'new' | 'unknown',
+  ): Promise<Outcome[]> {
+    const outcomes = new Array<Outcome>(batch.length);
+    const known = await registerRows(deps.pool, rows, referenceVersion, taken, outcomes);
+    batchesOfNew = known.length > 0 ? 0 : batchesOfNew + 1;
+    if (known.length === 0) return outcomes;
+    const indexes = known.map(({ index }) => index);
+    const compared = await loadEach(indexes.map((index) => batch[index]!));
+    for (const [at, index] of indexes.entries()) outcomes[index] = compared[at]!;
+    return outcomes;
+  }
+
   /** A change may have come between intake and here, and a sale's currency may come from the history. */
   function readUnder(snapshot: ReferenceSnapshot, arrival: Incoming): Incoming {
     const { sale, referenceVersion } = arrival;
@@ -162,36 +196,27 @@ export function createLoader(deps: LoaderDeps) {
     return deps.parse(document, snapshot);
   }
 
-  /**
-   * The whole transaction; undefined where the reference history moved on and the batch has to be computed again.
-   * Registering is sent along with the statement that tells, since COMMIT comes only after its answer.
-   */
+  /** The whole of a transaction, whatever is in the batch. */
   async function writeBatch(
     client: Client,
     batch: readonly Incoming[],
-    prepared: readonly Prepared[],
-    version: { held: Promise<number>; expected: number },
+    fresh: Fresh,
+    referenceVersion: number,
     taken: 'new' | 'unknown',
-  ): Promise<Outcome[] | undefined> {
-    const referenceVersion = version.expected;
-    const outcomes = new Array<Outcome | undefined>(batch.length);
+  ): Promise<Outcome[]> {
+    const outcomes = new Array<Outcome>(batch.length);
     const troubles: Trouble[] = [];
-    if (!client.pipeline) await version.held;
-    const [held, known] = await Promise.all([
-      // 1. No reference change can commit from here on.
-      version.held,
-      // 2. Registry: sales that nobody knows, in key order; whoever inserts holds the sale's lock.
-      registerSales(client, prepared, referenceVersion, outcomes, troubles, taken),
-    ]);
-    if (held !== referenceVersion) return undefined;
-    // 3. What is known already: locked, compared in arrival order, taken out and put in.
+    // 1. Registry: sales that nobody knows, in key order; whoever inserts holds the sale's lock. No reference change can
+    // commit from here on.
+    const known = await registerSales(client, fresh, referenceVersion, outcomes, troubles, taken);
+    // 2. What is known already: locked, compared in arrival order, taken out and put in.
     batchesOfNew = known.length > 0 ? 0 : batchesOfNew + 1;
     if (known.length > 0) await compareKnown(client, known, referenceVersion, outcomes, troubles);
-    // 4. What does not fit what is known, and documents that are no sale.
+    // 3. What does not fit what is known, and documents that are no sale.
     await writeTroubles(client, batch, outcomes, troubles);
-    // 5. Names last, in key order, so that every loader takes its locks in one order.
+    // 4. Names last, in key order, so that every loader takes its locks in one order.
     await names.write(client, batch);
-    return outcomes as Outcome[];
+    return outcomes;
   }
 
   function prepareBatch(batch: readonly Incoming[], snapshot: ReferenceSnapshot): Prepared[] {
@@ -221,26 +246,39 @@ export function createLoader(deps: LoaderDeps) {
   }
 
   /** Answers the documents of sales that are known already. */
+  async function registerRows(
+    client: Queryable,
+    rows: readonly FreshRow[],
+    referenceVersion: number,
+    taken: 'new' | 'unknown',
+    outcomes: Outcome[],
+  ): Promise<Prepared[]> {
+    if (rows.length === 0) return [];
+    const positions = await registerFresh(client, deps.epoch, referenceVersion, rows, taken);
+    // What was computed under the version before has to be computed again.
+    if (positions === undefined) throw new ReferenceMoved();
+    const known: Prepared[] = [];
+    for (const { prepared, row } of rows) {
+      const position = positions.get(prepared.index);
+      if (position === undefined) known.push(prepared);
+      else outcomes[prepared.index] = { verdict: row.verdict, position, problems: [] };
+    }
+    return known;
+  }
+
+  /** The same of a batch with documents that are troubles if their sale is new. */
   async function registerSales(
     client: Client,
-    prepared: readonly Prepared[],
+    fresh: Fresh,
     referenceVersion: number,
-    outcomes: (Outcome | undefined)[],
+    outcomes: Outcome[],
     troubles: Trouble[],
     taken: 'new' | 'unknown',
   ): Promise<Prepared[]> {
-    if (prepared.length === 0) return [];
-    const fresh = applyAsFresh(prepared, referenceVersion);
-    const positions = await registerFresh(client, deps.epoch, referenceVersion, fresh.rows, taken);
-    const known: Prepared[] = [];
-    for (const { prepared: document, row } of fresh.rows) {
-      const position = positions.get(document.index);
-      if (position === undefined) known.push(document);
-      else outcomes[document.index] = { verdict: row.verdict, position, problems: [] };
-    }
-    for (const { prepared: document, row, first } of fresh.troubles) {
-      if (positions.has(first.index)) troubles.push({ index: document.index, row });
-      else known.push(document);
+    const known = await registerRows(client, fresh.rows, referenceVersion, taken, outcomes);
+    for (const { prepared, row, first } of fresh.troubles) {
+      if (outcomes[first.index] !== undefined) troubles.push({ index: prepared.index, row });
+      else known.push(prepared);
     }
     // Documents of one sale have to be compared in the order in which they came.
     if (fresh.troubles.length > 0) known.sort((a, b) => a.index - b.index);
@@ -251,7 +289,7 @@ export function createLoader(deps: LoaderDeps) {
     client: Client,
     known: readonly Prepared[],
     referenceVersion: number,
-    outcomes: (Outcome | undefined)[],
+    outcomes: Outcome[],
     troubles: Trouble[],
   ): Promise<void> {
     const registered = await lockRegistered(client, known);
@@ -285,7 +323,7 @@ export function createLoader(deps: LoaderDeps) {
   async function writeTroubles(
     client: Client,
     batch: readonly Incoming[],
-    outcomes: (Outcome | undefined)[],
+    outcomes: Outcome[],
     troubles: Trouble[],
   ): Promise<void> {
     for (let index = 0; index < batch.length; index++)

@@ -60,6 +60,14 @@ export function createNames() {
   }
 
   return {
+    /** Whether this batch has any to write. */
+    areNew(batch: readonly Incoming[]): boolean {
+      const found = collect(batch);
+      const isNew = (known: Map<string, Name>, of: Map<string, Name>) => changed(known, of).length > 0;
+      return (
+        isNew(places, found.places) || isNew(products, found.products) || isNew(customers, found.customers)
+      );
+    },
     /** Writes what is new or newer in this batch. */
     async write(client: Client, batch: readonly Incoming[]): Promise<void> {
       const found = collect(batch);

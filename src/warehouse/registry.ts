@@ -1,4 +1,4 @@
-import { binaryColumn, type Client, sparseColumn } from '../base/db.ts';
+import { binaryColumn, type Client, type Queryable, sparseColumn } from '../base/db.ts';
 import { epochDay } from '../base/time.ts';
 import type { ReferenceSnapshot } from '../reference/reference.ts';
 import type { Contribution } from '../sales/contribution.ts';
@@ -56,7 +56,8 @@ export type FreshRow = {
 const ofUnknown = 'join unknown as u on u.sale = i.sale';
 
 const insertFresh = (areNew: boolean) => `
-  with input as materialized (
+  with held as materialized (select ops.hold_reference_version() = $28 as is_current),
+  input as materialized (
     select i.*, nextval('stg.journal_position') as position
     from (
       select unnest($1::int4[]) as index, unnest($2::text[]) as source, unnest($3::text[]) as place_scope,
@@ -69,6 +70,7 @@ const insertFresh = (areNew: boolean) => `
         unnest($23::int4[]) as sale, unnest($24::int4[]) as sale_seq, unnest($25::text[]) as verdict,
         unnest($26::bool[]) as is_passing
     ) as i
+    where (select is_current from held)
   ),
   fresh as (
     insert into stg.sale (source, place_scope, source_id, version, content_hash, canonical_hash, journal_position,
@@ -89,7 +91,8 @@ const insertFresh = (areNew: boolean) => `
       i.document, i.content_type, i.token_id, i.replay_of, i.topic, i.partition, i."offset"
     from input as i ${areNew ? '' : ofUnknown}
   )
-  select string_agg(i.index::text, ',') as indexes, string_agg(i.position::text, ',') as positions
+  select (select is_current from held) as is_current,
+    string_agg(i.index::text, ',') as indexes, string_agg(i.position::text, ',') as positions
   from input as i ${areNew ? '' : ofUnknown}`;
 const registrations = { new: insertFresh(true), unknown: insertFresh(false) };
 
@@ -99,15 +102,19 @@ const registrations = { new: insertFresh(true), unknown: insertFresh(false) };
  * are taken to be new, one that is known fails the statement (23505): to look for each costs a tenth of registering it.
  */
 export async function registerFresh(
-  client: Client,
+  client: Queryable,
   epoch: number,
   referenceVersion: number,
   list: readonly FreshRow[],
   taken: keyof typeof registrations,
-): Promise<Map<number, string>> {
+): Promise<Map<number, string> | undefined> {
   const arrivals = list.map(({ prepared }) => prepared.arrival);
   const [resolved, resolvedNumbers] = resolvedColumns(arrivals);
-  const { rows } = await client.query<{ indexes: string | null; positions: string | null }>({
+  const { rows } = await client.query<{
+    is_current: boolean;
+    indexes: string | null;
+    positions: string | null;
+  }>({
     name: `register-${taken}`,
     text: registrations[taken],
     values: [
@@ -141,6 +148,7 @@ export async function registerFresh(
       referenceVersion,
     ],
   });
+  if (!rows[0]!.is_current) return undefined;
   // Two texts, since a row of its own for each costs both sides more than the numbers in it.
   const positions = rows[0]!.positions?.split(',') ?? [];
   const indexes = rows[0]!.indexes?.split(',') ?? [];

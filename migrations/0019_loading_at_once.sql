@@ -1,0 +1,12 @@
+-- Held until the transaction ends, in share mode; see `ops.reference_state`. Volatile, so that the version is read after
+-- the lock is there, whatever the calling statement sees: loading can hold, compare and register in one statement.
+create function ops.hold_reference_version() returns bigint
+language plpgsql volatile
+as $$
+declare
+  held bigint;
+begin
+  perform pg_advisory_xact_lock_shared(7101);
+  select version into strict held from ops.reference_state;
+  return held;
+end $$;
