@@ -11,12 +11,33 @@ export function decoded(input: Readable, encoding: string | undefined): AsyncIte
   return inflate(input);
 }
 
+/**
+ * The stream's own iterator costs more than all else that is done with a small body. The rest of one that is too large is
+ * still read (see `discardRest`), so the stream is not destroyed here.
+ */
 async function* readPlain(input: Readable): AsyncGenerator<Buffer> {
+  let failure: unknown;
+  let wake = () => {};
+  const look = () => wake();
+  const fail = (error: unknown) => {
+    failure = error;
+    wake();
+  };
+  input.on('readable', look).on('end', look).on('close', look).on('error', fail);
   try {
-    // The rest of a body that is too large is still read (see `discardRest`), so it is not destroyed here.
-    for await (const chunk of input.iterator({ destroyOnReturn: false })) yield chunk as Buffer;
-  } catch (error) {
-    throw endedEarly(error);
+    while (true) {
+      const chunk = input.destroyed ? null : (input.read() as Buffer | null);
+      if (chunk !== null) yield chunk;
+      else if (input.readableEnded) return;
+      else if (input.destroyed) throw endedEarly(failure);
+      else {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    }
+  } finally {
+    input.off('readable', look).off('end', look).off('close', look).off('error', fail);
   }
 }
 

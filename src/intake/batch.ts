@@ -164,7 +164,9 @@ export function createIntake(deps: IntakeDeps, sender: Sender, waitMs: number | 
   /** `application/json`: one document, or an array of them. */
   async function whole(input: AsyncIterable<Buffer>): Promise<Answer> {
     const limits = { document: maximumDocumentBytes, batch: maximumBatchBytes };
-    const { body, size, isArray, limit, complete } = await readWhole(timed(input), limits);
+    const started = performance.now();
+    const { body, size, isArray, limit, complete } = await readWhole(input, limits);
+    spentMs.read += performance.now() - started;
     if (!complete) return await single(tooLarge(body, size, limit));
     if (!isArray) return await single(read(body));
     const count = countElements(body);
