@@ -17,7 +17,7 @@ import type { Metrics } from '../base/metrics.ts';
 import type { Config } from '../config.ts';
 import { registerDocsRoutes } from './docs-routes.ts';
 import { answerClientError, answerUnroutable, problemMediaType, registerFailures } from './failures.ts';
-import { registerGuard } from './guard.ts';
+import { type Authenticate, registerGuard } from './guard.ts';
 import { registerHealthRoutes } from './health.ts';
 import { type ApiDocument, describeApi, registerOpenApi } from './openapi.ts';
 import { managementBodyBytes, registerBodies } from './read-body.ts';
@@ -50,7 +50,7 @@ export type ServerDeps = {
   log: Log;
   metrics: Metrics;
   /** The principal of a secret, or undefined where it is unknown, expired or revoked. */
-  authenticate: (secret: string) => Promise<Principal | undefined>;
+  authenticate: Authenticate;
   readiness: () => Promise<Readiness>;
   registerRoutes: (app: App) => void | Promise<void>;
   /** Also what other processes serve under the same address; where it is left out, the documentation has its own routes. */
@@ -121,12 +121,13 @@ async function describeRoutes(
 }
 
 function registerHeaders(app: App, { basePath }: Config): void {
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply
       .header('x-request-id', request.id)
       .header('x-content-type-options', 'nosniff')
       .header('referrer-policy', 'no-referrer')
       .header('content-security-policy', "default-src 'none'; frame-ancestors 'none'");
+    done();
   });
   if (basePath === '') return;
   app.addHook('onSend', async (_request, reply, payload) =>
@@ -157,8 +158,8 @@ function registerClosing(app: App): void {
 }
 
 function registerMeasuring(app: App, metrics: Metrics): void {
-  app.addHook('onResponse', async (request, reply) => {
-    if (request.routeOptions.config.endless === true) return;
+  app.addHook('onResponse', (request, reply, done) => {
+    if (request.routeOptions.config.endless === true) return done();
     // The pattern of the route, since every raw address would be a series of its own.
     const route = request.routeOptions.url ?? 'unknown';
     const labels = { method: request.method, route, status: String(reply.statusCode) };
@@ -167,6 +168,7 @@ function registerMeasuring(app: App, metrics: Metrics): void {
       { method: request.method, route, status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
       'answered',
     );
+    done();
   });
 }
 

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { type TSchema, Type } from 'typebox';
 import { CodedError } from '../base/errors.ts';
 import { decoded, discardRest } from '../http/request-bytes.ts';
@@ -145,19 +145,17 @@ function registerKind(app: App, deps: IntakeDeps, kind: Kind): void {
     },
     handler: async (request, reply): Promise<never> => {
       const answer = await receive(deps, kind.source, request as unknown as FastifyRequest);
-      return (await send(reply as unknown as FastifyReply, answer)) as never;
+      if (answer.waited) reply.header('preference-applied', 'wait');
+      const type = answer.status >= 400 ? 'application/problem+json' : 'application/json; charset=utf-8';
+      reply.code(answer.status as 202).type(type);
+      return answer.body as never;
     },
   });
 }
 
-async function send(reply: FastifyReply, answer: Answer): Promise<unknown> {
-  if (answer.waited) reply.header('preference-applied', 'wait');
-  const type = answer.status >= 400 ? 'application/problem+json' : 'application/json; charset=utf-8';
-  return await reply.code(answer.status).type(type).send(answer.body);
-}
-
 /** RFC 7240: `wait` seconds, or undefined. */
 export function waitSeconds(header: string | string[] | undefined): number | undefined {
+  if (header === undefined) return undefined;
   const match = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,4})/i.exec([header].flat().join(','));
   return match === null ? undefined : Number(match[1]);
 }
@@ -178,7 +176,7 @@ async function receive(deps: IntakeDeps, source: Source, request: FastifyRequest
     const message = `${type} is not read here; send application/json or application/x-ndjson`;
     throw new CodedError('unsupported_media_type', message);
   } finally {
-    await discardRest(raw);
+    if (!raw.readableEnded) await discardRest(raw);
   }
 }
 
