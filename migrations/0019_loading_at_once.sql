@@ -10,3 +10,7 @@ begin
   select version into strict held from ops.reference_state;
   return held;
 end $$;
+
+-- A mark is cleared by where it stands; its number was read by nobody any more.
+alter table cdm.dirty drop column mark;
+drop sequence cdm.dirty_mark;

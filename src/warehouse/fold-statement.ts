@@ -233,15 +233,15 @@ export function foldStatement(schema: MartSchema, limit: number, looksFirst: boo
   ${marts.map((each) => addTo(each, looksFirst)).join(',')},
   findable as (${findByProduct}),
   marked as (
-    insert into ${schema}.dirty as d (level, place_id, period, mark)
-    select level, place_id, period, nextval('cdm.dirty_mark') from (
+    insert into ${schema}.dirty as d (level, place_id, period)
+    select level, place_id, period from (
       select 'day' as level, place_id, period from days
       union select 'month', place_id, date_trunc('month', period)::date from days
       union select 'year', place_id, date_trunc('year', period)::date from days
       union select 'chain_day', '', period from days
     ) as touched
     order by 1, 2, 3
-    on conflict (level, place_id, period) do update set mark = excluded.mark, touched_at = now()
+    on conflict (level, place_id, period) do update set touched_at = now()
   ),
   moved as (
     update ${schema}.cursor as c set epoch = b.epoch, xid = b.xid, position = b.position, moved_at = now()

@@ -25,14 +25,14 @@ before(async () => {
   const { pool } = tested.database;
   // Years, months and days of the chain that are behind while what they are made of is not.
   await pool.query(`
-    insert into cdm.dirty (level, place_id, period, mark)
-    select 'year', place_id, period, 0 from (select distinct place_id, period from cdm.sales_year) as y
+    insert into cdm.dirty (level, place_id, period)
+    select 'year', place_id, period from (select distinct place_id, period from cdm.sales_year) as y
       where place_id in ('arbat', 'york')
     union all
-    select 'month', place_id, period, 0 from (select distinct place_id, period from cdm.sales_month) as m
+    select 'month', place_id, period from (select distinct place_id, period from cdm.sales_month) as m
       where place_id = 'arbat' and period < '2024-06-01'
     union all
-    select 'chain_day', '', period, 0 from (select distinct period from cdm.sales_chain_day) as c
+    select 'chain_day', '', period from (select distinct period from cdm.sales_chain_day) as c
       where extract(day from period)::integer % 3 = 0`);
   for (const family of ['sales', 'category', 'product']) {
     for (const unit of ['month', 'year'])

@@ -212,9 +212,7 @@ test('history that no longer adds up to the current contribution', async () => {
 });
 
 test('a period that is taken for clean above one that is behind', async () => {
-  await query(
-    "insert into cdm.dirty (level, place_id, period, mark) values ('day', 'audited', '2024-02-01', 1)",
-  );
+  await query("insert into cdm.dirty (level, place_id, period) values ('day', 'audited', '2024-02-01')");
   const differences = await tested.audit();
   await query('delete from cdm.dirty');
   assert.deepEqual(
