@@ -43,6 +43,7 @@ async function catalog() {
     from pg_attribute as a join pg_class as c on c.oid = a.attrelid
     left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
     where c.relnamespace in ('cdm'::regnamespace, 'bi'::regnamespace) and c.relkind in ('r', 'v') and a.attnum > 0
+      and not a.attisdropped
     order by 1, a.attnum`);
   const indexes = await query(
     "select indexname, indexdef from pg_indexes where schemaname = 'cdm' order by 1",
