@@ -75,8 +75,8 @@ const uniqueViolation = '23505';
 const conflictRetries = 5;
 
 /**
- * Loads batches of documents. One transaction a batch: registry and verdicts, journal with signed
- * contributions, names. Safe to run from several processes at once.
+ * Loads batches of documents. One transaction a batch, or two where known sales are among new ones:
+ * registry and verdicts, journal with signed contributions, names. Safe to run from several processes at once.
  */
 export function createLoader(deps: LoaderDeps) {
   const names = createNames();
